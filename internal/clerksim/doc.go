@@ -1,0 +1,14 @@
+// Package clerksim is the outside world: a seeded Clerk with users, organizations and billing, the webhooks it would send, and
+// Svix which delivers them. It is for testing, demos and benchmarks only; nothing in production may import it, and it imports nothing
+// of this module, so that a mistake in the product cannot hide in the thing that judges it.
+//
+// A [World] is the oracle: it changes its own objects one at a time and tells each change by a webhook [Message]; [World.Truth] renders
+// what read models must show from those objects. No message is ever read back and no ordering rule is applied: the last thing the world
+// did to an object is what is true of it.
+//
+// A [Sender] is the fault: it signs and delivers messages as Svix does, with retries, and on request twice, late, out of order,
+// or not at all for the length of an outage.
+//
+// Shapes follow Clerk's published webhook catalogue (clerk/openapi-specs, webhooks/2025-04-15.yml) and its known deviations; all
+// values are invented.
+package clerksim
