@@ -1,0 +1,125 @@
+package projections
+
+import (
+	"encoding/binary"
+
+	"github.com/clerkstream/clerkstream/events"
+)
+
+// A row is encoded once, while decoding in parallel, in the form that both of Postgres' bulk ways take: each field as a length (int32, -1 for
+// NULL) and its binary value. COPY BINARY wants just that, row by row; an array parameter wants the same fields column by column. The one
+// goroutine that writes then only moves bytes. Source of the formats: PostgreSQL documentation, "COPY, Binary Format", and array_recv.
+
+// ColumnType is one of the few types that read models use.
+type ColumnType uint8
+
+// The column types and their names in SQL.
+const (
+	TypeText ColumnType = iota
+	TypeBool
+	TypeInt
+	TypeMoment
+	TypeJSON
+)
+
+var columnTypes = [...]struct {
+	sql string
+	oid uint32
+}{
+	TypeText:   {"text", 25},
+	TypeBool:   {"boolean", 16},
+	TypeInt:    {"bigint", 20},
+	TypeMoment: {"timestamptz", 1184},
+	TypeJSON:   {"jsonb", 3802},
+}
+
+// String is the type's name in SQL.
+func (t ColumnType) String() string { return columnTypes[t].sql }
+
+func appendNull(b []byte) []byte { return append(b, 0xff, 0xff, 0xff, 0xff) }
+
+func appendText(b []byte, s string) []byte {
+	if s == "" {
+		return appendNull(b)
+	}
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...)
+}
+
+func appendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, 0, 0, 0, 1, 1)
+	}
+	return append(b, 0, 0, 0, 1, 0)
+}
+
+func appendInt(b []byte, n int64) []byte {
+	return binary.BigEndian.AppendUint64(append(b, 0, 0, 0, 8), uint64(n))
+}
+
+// postgresEpoch is 2000-01-01 in ms since 1970: timestamptz counts µs from there.
+const postgresEpoch = 946_684_800_000
+
+func appendMoment(b []byte, t events.Time) []byte {
+	if t == 0 {
+		return appendNull(b)
+	}
+	return appendInt(b, (int64(t)-postgresEpoch)*1000)
+}
+
+// jsonbVersion leads jsonb's binary form.
+const jsonbVersion = 1
+
+func appendJSON(b, raw []byte) []byte {
+	if len(raw) == 0 {
+		return appendNull(b)
+	}
+	return append(append(binary.BigEndian.AppendUint32(b, uint32(len(raw)+1)), jsonbVersion), raw...)
+}
+
+// field cuts the first encoded field off b.
+func field(b []byte) (head, rest []byte) {
+	size := int32(binary.BigEndian.Uint32(b))
+	end := 4 + int(max(size, 0))
+	return b[:end], b[end:]
+}
+
+// arrays turns rows of encoded fields into one binary array parameter per column.
+func arrays(types []ColumnType, rows [][]byte) [][]byte {
+	params := make([][]byte, len(types))
+	for i, t := range types {
+		head := make([]byte, 0, 20+len(rows)*16)
+		head = binary.BigEndian.AppendUint32(head, 1) // dimensions
+		head = binary.BigEndian.AppendUint32(head, 1) // may hold NULLs
+		head = binary.BigEndian.AppendUint32(head, columnTypes[t].oid)
+		head = binary.BigEndian.AppendUint32(head, uint32(len(rows)))
+		params[i] = binary.BigEndian.AppendUint32(head, 1) // lower bound
+	}
+	for _, rest := range rows {
+		for i := range types {
+			var f []byte
+			f, rest = field(rest)
+			params[i] = append(params[i], f...)
+		}
+	}
+	return params
+}
+
+// copySignature opens, copyTrailer ends a COPY BINARY stream.
+const (
+	copySignature = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	copyTrailer   = "\xff\xff"
+)
+
+// copyStream is rows as the bytes of one COPY BINARY. It costs one copy of the batch in memory, which the batch's byte limit bounds.
+func copyStream(columns int, rows [][]byte) []byte {
+	size := len(copySignature) + len(copyTrailer)
+	for _, r := range rows {
+		size += 2 + len(r)
+	}
+	b := append(make([]byte, 0, size), copySignature...)
+	for _, r := range rows {
+		b = binary.BigEndian.AppendUint16(b, uint16(columns))
+		b = append(b, r...)
+	}
+	return append(b, copyTrailer...)
+}

@@ -1,0 +1,29 @@
+package projections
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/clerkstream/clerkstream/events"
+)
+
+func organizationMemberships() Projection {
+	type T = events.OrganizationMembership
+	return &State[T]{
+		Model: "organization_memberships", Object: events.ObjectOrganizationMembership,
+		Columns: []Column[T]{
+			Key("organization_id", func(m *T) string { return m.Organization.ID }),
+			Key("user_id", func(m *T) string { return m.PublicUserData.UserID }),
+			Text("role", func(m *T) string { return m.Role }),
+			Text("role_name", func(m *T) string { return m.RoleName }),
+			JSONArray("permissions", func(m *T) jsontext.Value { return m.Permissions }),
+			JSONObject("public_metadata", func(m *T) jsontext.Value { return m.PublicMetadata }),
+			Moment("created_at", func(m *T) events.Time { return m.CreatedAt }),
+			Moment("updated_at", func(m *T) events.Time { return m.UpdatedAt }),
+		},
+		Private: []Column[T]{JSONObject("private_metadata", func(m *T) jsontext.Value { return m.PrivateMetadata })},
+		Indexes: []string{`(organization_id, user_id)`, `(user_id)`},
+		Hide:    []string{deletedParent("users", "user_id"), deletedParent("organizations", "organization_id")},
+		Tenant:  `organization_id = ` + currentOrg + ` or user_id = ` + currentUser,
+		Needs:   []string{"users", "organizations"},
+	}
+}

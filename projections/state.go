@@ -1,0 +1,190 @@
+package projections
+
+import (
+	"context"
+	"hash/fnv"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/clerkstream/clerkstream/events"
+)
+
+// State is the projection that keeps the winning state of each entity of one object: one row per entity, with the version that made it. A
+// delete leaves a tombstone, which keeps id and version and nothing else, so that no late event revives the entity.
+//
+// Beside the listed columns its table has id, version and deleted; with children also children_hash and children_hash_before.
+type State[T any] struct {
+	// Model names the read model, Object the entities whose events own its rows.
+	Model, Object string
+	Columns       []Column[T]
+	// Private are columns that a service gets only when it asks for them: see WithPrivateMetadata.
+	Private []Column[T]
+	// Children are further tables whose rows the same entity owns.
+	Children []Child[T]
+	// Indexes are what stands behind "create index on <table>".
+	Indexes []string
+	// Hide are conditions on a row t that hide it from the view, beside its own deletion.
+	Hide []string
+	// Tenant is the condition under which a tenant sees a row; empty is never.
+	Tenant string
+	// Needs names the read models that Hide and Tenant refer to.
+	Needs []string
+	// Revision: see Definition.
+	Revision int
+}
+
+// Child is a table of rows that belong to an entity and are replaced with it. It is written only when its rows changed.
+type Child[T any] struct {
+	Name string
+	// Owner is the column with the entity's id, Columns are the others. Owner and Columns together are the key but for the Payload last columns.
+	Owner   string
+	Columns []ChildColumn
+	// Rows adds the entity's rows in any order; of rows with the same key the last one counts.
+	Rows    func(*T, *ChildRows)
+	Indexes []string
+	Hide    []string
+	Tenant  string
+}
+
+// ChildColumn is one column of a child table.
+type ChildColumn struct {
+	Name string
+	Type ColumnType
+	// Key says that the column is part of the key.
+	Key bool
+}
+
+// Name implements Projection.
+func (s *State[T]) Name() string { return s.Model }
+
+// Kind implements Projection.
+func (s *State[T]) Kind() Kind { return KindState }
+
+func (s *State[T]) withPrivate() Projection {
+	with := *s
+	with.Columns = slices.Concat(s.Columns, s.Private)
+	return &with
+}
+
+// Wants implements Projection: the events of its object that carry the entity's whole state.
+func (s *State[T]) Wants(object, verb string) bool {
+	return object == s.Object && events.CarriesState(object, verb)
+}
+
+// Decode implements Projection.
+func (s *State[T]) Decode(e *events.Event) (Row, error) {
+	row := Row{Key: e.EntityID, Version: e.Version}
+	var (
+		payload T
+		c       cleaner
+		err     error
+	)
+	deleted := e.Version.Deleted()
+	if !deleted {
+		if payload, err = events.Payload[T](e); err != nil {
+			return row, err
+		}
+	}
+	if len(s.Children) > 0 {
+		row.children = make([][]byte, len(s.Children))
+		if !deleted {
+			s.decodeChildren(&row, &payload, &c)
+		}
+	}
+	b := make([]byte, 0, len(e.Body))
+	b = appendText(b, e.EntityID)
+	b = appendText(b, string(e.Version))
+	b = appendBool(b, deleted)
+	if len(s.Children) > 0 {
+		b = appendInt(appendInt(b, row.hash), 0)
+	}
+	for i := range s.Columns {
+		if deleted {
+			b = appendNull(b)
+		} else {
+			b = s.Columns[i].encode(b, &c, &payload)
+		}
+	}
+	row.fields, row.Sanitised = b, c.replaced
+	return row, nil
+}
+
+func (s *State[T]) decodeChildren(row *Row, payload *T, c *cleaner) {
+	h := fnv.New64a()
+	for i, child := range s.Children {
+		rows := ChildRows{owner: row.Key, columns: child.Columns, clean: c}
+		child.Rows(payload, &rows)
+		row.children[i] = rows.sorted()
+		_, _ = h.Write(row.children[i])
+		_, _ = h.Write([]byte{0})
+	}
+	row.hash = int64(h.Sum64())
+}
+
+// Definition implements Projection.
+func (s *State[T]) Definition() Definition {
+	columns := []string{
+		`id text primary key`,
+		`version text collate "C" not null`,
+		`deleted boolean not null`,
+	}
+	if len(s.Children) > 0 {
+		columns = append(columns, `children_hash bigint not null`, `children_hash_before bigint not null`)
+	}
+	visible := []string{"id"}
+	for _, c := range s.Columns {
+		columns = append(columns, quote(c.Name)+" "+c.Type.String())
+		visible = append(visible, c.Name)
+	}
+	tenant := s.Tenant
+	if tenant != "" {
+		tenant = "deleted or (" + tenant + ")"
+	}
+	d := Definition{
+		Tables: []Table{{
+			Name: s.Model, Columns: strings.Join(columns, ",\n"),
+			// Room on the page lets an update stay there (HOT): no index has to learn of it.
+			With:    " with (fillfactor = 80)",
+			Indexes: append([]string{`(id) where deleted`}, s.Indexes...), Tenant: tenant,
+		}},
+		Views:    []View{{Name: s.Model, Columns: visible, From: s.Model, Hide: append([]string{"t.deleted"}, s.Hide...)}},
+		Needs:    s.Needs,
+		Revision: s.Revision,
+	}
+	for _, c := range s.Children {
+		t, v := c.definition()
+		d.Tables, d.Views = append(d.Tables, t), append(d.Views, v)
+	}
+	return d
+}
+
+// Write implements Projection.
+func (s *State[T]) Write(ctx context.Context, tx pgx.Tx, tables string, rows []Row) (Outcome, error) {
+	// One order for all writers, so that two of them cannot wait for each other's rows.
+	rows = slices.Clone(rows)
+	slices.SortFunc(rows, func(a, b Row) int { return strings.Compare(a.Key, b.Key) })
+	in := input{tables: tables, table: s.Model, names: []string{"id", "version", "deleted"}, types: []ColumnType{TypeText, TypeText, TypeBool}}
+	if len(s.Children) > 0 {
+		in.add("children_hash", TypeInt)
+		in.add("children_hash_before", TypeInt)
+	}
+	for _, c := range s.Columns {
+		in.add(c.Name, c.Type)
+	}
+	in.rows = make([][]byte, len(rows))
+	for i := range rows {
+		in.rows[i] = rows[i].fields
+	}
+	applied, err := in.upsert(ctx, tx, len(s.Children) > 0)
+	if err != nil {
+		return Outcome{}, err
+	}
+	for i, child := range s.Children {
+		if err := child.write(ctx, tx, tables, i, rows, applied); err != nil {
+			return Outcome{}, err
+		}
+	}
+	return outcome(ctx, tx, tables, s.Model, rows, applied)
+}
