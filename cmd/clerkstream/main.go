@@ -1,0 +1,61 @@
+// Command clerkstream is the tool around the two services: a demonstration, a development stack, the simulator, and the operator's verbs.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/clerkstream/clerkstream/internal/settings"
+)
+
+type verbs struct {
+	Demo      demoVerb      `cmd:"" help:"Run a seeded history through a private stack and compare the rows with the truth."`
+	Dev       devVerb       `cmd:"" help:"Keep a private stack standing, with simulated traffic, until interrupted."`
+	Sim       simVerb       `cmd:"" help:"Play Clerk: send a seeded history of signed webhooks to an endpoint."`
+	Send      sendVerb      `cmd:"" help:"Send one signed sample webhook to an endpoint."`
+	Provision provisionVerb `cmd:"" help:"Create or mend the stream of an instance."`
+	Migrate   migrateVerb   `cmd:"" help:"Bring a service's database to the operational schema of this release."`
+}
+
+func main() {
+	os.Exit(run())
+}
+
+// run returns 0 when the verb did its work, 1 when it failed, 2 when it was told something wrong.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var v verbs
+	parser, err := kong.New(&v, kong.Name("clerkstream"), kong.UsageOnError(),
+		kong.Description("Clerk's users and organizations in your own Postgres: complete, in order, provably right, and rebuildable."))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return settings.ExitCode
+	}
+	verb, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "clerkstream:", err)
+		return settings.ExitCode
+	}
+	verb.BindTo(ctx, (*context.Context)(nil))
+	err = verb.Run()
+	var wrong *settings.Error
+	switch {
+	case errors.As(err, &wrong):
+		fmt.Fprintln(os.Stderr, "clerkstream:", wrong)
+		return settings.ExitCode
+	case err != nil && ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "clerkstream: interrupted")
+		return 1
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "clerkstream:", err)
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,147 @@
+package events_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/clerkstream/clerkstream/events"
+)
+
+func addSamples(f *testing.F, add func(body []byte)) {
+	f.Helper()
+	for _, name := range sampleNames(f) {
+		add(sample(f, name))
+	}
+}
+
+// FuzzEvent: no body makes New, Header, FromMessage or a payload panic; the same body gives the same event; the stream changes nothing.
+func FuzzEvent(f *testing.F) {
+	addSamples(f, func(body []byte) { f.Add(sampleID, body) })
+	f.Fuzz(func(t *testing.T, id string, body []byte) {
+		in := intake()
+		in.ID = id
+		signed := bytes.Clone(body)
+		e, instance := events.New(in, body)
+		if again, same := events.New(in, body); !reflect.DeepEqual(e, again) || instance != same {
+			t.Fatalf("two events of one body:\n%+v\n%+v", e, again)
+		}
+		if !bytes.Equal(body, signed) {
+			t.Fatal("the caller's bytes were written to")
+		}
+		for name, read := range readers {
+			if _, err := read(&e); err != nil && (len(err.Error()) > 1000 || !strings.Contains(err.Error(), e.ID)) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		e.ClockAhead()
+		if id == "" {
+			return
+		}
+		got, err := events.FromMessage(e.Subject(), overTheWire(t, e.Header()), e.Body)
+		if err != nil || !reflect.DeepEqual(e, got) {
+			t.Fatalf("%v\nbefore the stream %+v\nafter it %+v", err, e, got)
+		}
+		if e.Unrouted == "" {
+			// A reader that computes the version itself comes to the same: blanking takes nothing away that orders.
+			got, err = events.FromMessage(e.Subject(), map[string][]string{events.HeaderID: e.Header()[events.HeaderID]}, e.Body)
+			if err != nil || got.Version != e.Version {
+				t.Fatalf("%v: version %s, computed again from the blanked body %s", err, e.Version, got.Version)
+			}
+		}
+	})
+}
+
+// FuzzSubject: no type and no id give a subject of other tokens than theirs.
+func FuzzSubject(f *testing.F) {
+	for _, pair := range [][2]string{
+		{"user.updated", "user_3B"}, {"user.updated", "a.b"}, {"user.>", "*"}, {"unrouted.x", "y"}, {"a.b.c", "d"}, {"", ""},
+		{"user.updated\r\nPUB x 1", "user_1"}, {"usér.updated", "user 1"}, {"user.updated", strings.Repeat("x", 256)},
+	} {
+		f.Add(pair[0], pair[1])
+	}
+	f.Fuzz(func(t *testing.T, typ, id string) {
+		body, err := json.Marshal(map[string]any{"type": typ, "data": map[string]any{"id": id}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := takeBody(body)
+		tokens := strings.Split(e.Subject(), ".")
+		if e.Unrouted != "" {
+			if !slices.Equal(tokens, []string{"clerk", "prod", "unrouted", idHash}) || !events.IsUnroutedSubject(e.Subject()) {
+				t.Fatalf("type %q, id %q: %s", typ, id, e.Subject())
+			}
+			return
+		}
+		object, verb, _ := strings.Cut(typ, ".")
+		if !slices.Equal(tokens, []string{"clerk", "prod", object, id, verb}) {
+			t.Fatalf("type %q, id %q: %s", typ, id, e.Subject())
+		}
+		if s, err := events.ParseSubject(e.Subject()); err != nil || s != (events.Subject{Instance: "prod", Object: object, EntityID: id, Verb: verb}) {
+			t.Fatalf("%s parses to %+v (%v)", e.Subject(), s, err)
+		}
+	})
+}
+
+// FuzzParse: what parses is what was written, for subjects and versions.
+func FuzzParse(f *testing.F) {
+	f.Add("clerk.prod.user.user_1.updated")
+	f.Add("clerk.prod.unrouted." + idHash)
+	f.Add("0000.0.001788256800000.001788256800025.02.msg_1")
+	f.Add("0000.1.999999999999999.000000000000000.99.")
+	f.Fuzz(func(t *testing.T, text string) {
+		if s, err := events.ParseSubject(text); err == nil {
+			if s.String() != text || events.IsUnroutedSubject(text) {
+				t.Fatalf("subject %q is read as %q", text, s)
+			}
+			for _, token := range strings.Split(text, ".") {
+				if !events.IsToken(token) {
+					t.Fatalf("subject %q has the token %q", text, token)
+				}
+			}
+		}
+		if p, err := events.Version(text).Parse(); err == nil && string(p.Version()) != text {
+			t.Fatalf("version %q is read as %q", text, p.Version())
+		}
+	})
+}
+
+// FuzzRedact compares with encoding/json: every byte outside a credential is the byte that was signed, nothing that is a credential
+// is left, and valid JSON stays valid.
+func FuzzRedact(f *testing.F) {
+	addSamples(f, func(body []byte) {
+		f.Add(body, false)
+		f.Add(body, true)
+	})
+	f.Fuzz(func(t *testing.T, body []byte, keepPrivate bool) {
+		in := intake()
+		in.KeepPrivateMetadata = keepPrivate
+		e, _ := events.New(in, body)
+		if valid := json.Valid(body); valid == (e.Unrouted == events.ReasonNotJSON) {
+			t.Fatalf("encoding/json says valid %t, we say %q", valid, e.Unrouted)
+		} else if !valid {
+			return
+		}
+		want, pointers := blankedByHand(t, body, e.Object, keepPrivate)
+		if !bytes.Equal(e.Body, want) {
+			t.Fatalf("blanked to\n%q\nwant\n%q", e.Body, want)
+		}
+		if !json.Valid(e.Body) {
+			t.Fatalf("no longer JSON: %q", e.Body)
+		}
+		for _, s := range spansOf(t, e.Body) {
+			if s.isCredential(e.Object, keepPrivate) {
+				t.Fatalf("%s is left in %q", s.pointer, e.Body)
+			}
+		}
+		if n := len(e.Blanked) - 1; n >= 0 && e.Blanked[n] == events.MorePointers {
+			e.Blanked, pointers = e.Blanked[:n], pointers[:min(n, len(pointers))]
+		}
+		if !slices.Equal(e.Blanked, pointers) {
+			t.Fatalf("blanked %q, want %q", e.Blanked, pointers)
+		}
+	})
+}

@@ -1,0 +1,189 @@
+// Package demo is the whole of clerkstream on one machine, with nothing installed: a private Postgres and broker, ingest, a projector, and the
+// simulator as Clerk. `clerkstream demo` runs a history through it and judges what came out; `clerkstream dev` keeps it standing.
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	broker "github.com/clerkstream/clerkstream/deploy/nats"
+	"github.com/clerkstream/clerkstream/internal/ingest"
+	"github.com/clerkstream/clerkstream/internal/natsserver"
+	"github.com/clerkstream/clerkstream/internal/ops"
+	"github.com/clerkstream/clerkstream/internal/pgserver"
+	"github.com/clerkstream/clerkstream/internal/settings"
+	"github.com/clerkstream/clerkstream/projections"
+	"github.com/clerkstream/clerkstream/projector"
+	"github.com/clerkstream/clerkstream/schema/migrate"
+)
+
+// StackConfig says what the private stack is like.
+type StackConfig struct {
+	// Instance names the Clerk environment. Required.
+	Instance string
+	// ListenAddr is where ingest takes deliveries; port 0 takes a free one. Required.
+	ListenAddr string
+	// DuplicateWindow of the stream; 0 is that of stream.json.
+	DuplicateWindow time.Duration
+	// Reachable opens Postgres on TCP too, for tools beside this process, and makes it durable.
+	Reachable bool
+	// Observe is told of each commit of the projector.
+	Observe func(projector.Commit)
+	Log     *slog.Logger
+}
+
+// Stack is the running parts. All of them are this process's own, on free ports of 127.0.0.1, and end with it.
+type Stack struct {
+	Secret    string
+	Ingest    *ingest.Server
+	Projector *projector.Projector
+	Registry  *prometheus.Registry
+	JS        jetstream.JetStream
+	Stream    jetstream.Stream
+
+	config   StackConfig
+	nats     *natsserver.Server
+	postgres *pgserver.Server
+	conn     *nats.Conn
+}
+
+// database is the service's database in the private Postgres.
+const database = "clerkstream"
+
+// Service is the name under which the stack's projector keeps its read model.
+const Service = "demo"
+
+// stopTimeout bounds the end of the private Postgres.
+const stopTimeout = 20 * time.Second
+
+// Run starts the parts, calls work, and ends everything in the order in which nothing is lost: first what takes in, then what writes, then the
+// stores. It returns work's error, or that of the part which failed under it.
+func Run(ctx context.Context, c StackConfig, work func(context.Context, *Stack) error) (err error) {
+	s := &Stack{config: c, Registry: ops.NewRegistry(), Secret: newSecret()}
+	// The stores outlive ctx: an interrupt ends the work first and them last.
+	stores := context.WithoutCancel(ctx)
+	defer func() { err = errors.Join(err, s.stopStores(stores)) }()
+	if err := s.startStores(ctx); err != nil {
+		return err
+	}
+	if err := s.build(); err != nil {
+		return err
+	}
+	serving, stop := context.WithCancel(stores)
+	group, running := errgroup.WithContext(serving)
+	group.Go(func() error { return s.Ingest.Run(running) })
+	group.Go(func() error { return s.Projector.Run(running) })
+	group.Go(func() error {
+		defer stop()
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		// A part that fails ends the work.
+		defer context.AfterFunc(running, cancel)()
+		if err := s.ready(ctx); err != nil {
+			return err
+		}
+		return work(ctx, s)
+	})
+	return group.Wait()
+}
+
+func (s *Stack) startStores(ctx context.Context) (err error) {
+	s.nats, err = natsserver.Start(ctx, natsserver.Options{Monitor: true, Logger: s.config.Log})
+	if err != nil {
+		return fmt.Errorf("start broker: %w", err)
+	}
+	s.postgres, err = pgserver.Start(context.WithoutCancel(ctx), pgserver.Options{Listen: s.config.Reachable, Durable: s.config.Reachable, Logger: s.config.Log})
+	if err != nil {
+		return fmt.Errorf("start postgres: %w", err)
+	}
+	if err := s.postgres.CreateDatabase(ctx, database, ""); err != nil {
+		return err
+	}
+	if _, _, err := migrate.Up(ctx, s.DatabaseURL()); err != nil {
+		return err
+	}
+	if s.conn, err = nats.Connect(s.nats.URL()); err != nil {
+		return fmt.Errorf("connect to broker: %w", err)
+	}
+	if s.JS, err = jetstream.New(s.conn); err != nil {
+		return fmt.Errorf("open jetstream: %w", err)
+	}
+	if _, err := broker.Provision(ctx, s.JS, s.config.Instance, broker.Settings{DuplicateWindow: s.config.DuplicateWindow}); err != nil {
+		return err
+	}
+	s.Stream, err = s.JS.Stream(ctx, broker.StreamName(s.config.Instance))
+	return err
+}
+
+func (s *Stack) build() (err error) {
+	s.Ingest, err = ingest.New(ingest.Config{
+		ListenAddr: s.config.ListenAddr, OpsAddr: "127.0.0.1:0", NATS: settings.NATS{URL: s.nats.URL()}, MonitorURLs: []string{s.nats.MonitorURL()},
+		Instances: []ingest.Instance{{Name: s.config.Instance, Secrets: []string{s.Secret}}}, Log: s.config.Log, Registry: s.Registry,
+	})
+	if err != nil {
+		return err
+	}
+	s.Projector, err = projector.New(projector.Config{
+		Service: Service, Instance: s.config.Instance, Projections: projections.All(), DatabaseURL: s.DatabaseURL(), NATSURL: s.nats.URL(),
+		Log: s.config.Log, Metrics: s.Registry, Observe: s.config.Observe,
+	})
+	if err != nil {
+		s.Ingest.Close()
+	}
+	return err
+}
+
+// ready waits until the projector leads, so that nobody takes the making of its tables for lag.
+func (s *Stack) ready(ctx context.Context) error {
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for s.Projector.State() != projector.StateLeading {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the projector: %w", context.Cause(ctx))
+		case <-poll.C:
+		}
+	}
+	return nil
+}
+
+func (s *Stack) stopStores(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	if s.conn != nil {
+		s.conn.Close()
+	}
+	if s.nats != nil {
+		s.nats.Stop()
+	}
+	if s.postgres != nil {
+		return s.postgres.Stop(ctx)
+	}
+	return nil
+}
+
+// DatabaseURL leads to the service's database as superuser.
+func (s *Stack) DatabaseURL() string { return s.postgres.URL(database) }
+
+// WebhookURL is the endpoint to give to Clerk, or to whoever plays Clerk.
+func (s *Stack) WebhookURL() string { return "http://" + s.Ingest.Addr() + "/webhooks/clerk" }
+
+// NATSURL leads to the broker.
+func (s *Stack) NATSURL() string { return s.nats.URL() }
+
+// newSecret makes a signing secret as Svix does: 24 random bytes.
+func newSecret() string {
+	var key [24]byte
+	_, _ = rand.Read(key[:]) // never fails, says crypto/rand
+	return "whsec_" + base64.StdEncoding.EncodeToString(key[:])
+}

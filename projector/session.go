@@ -1,0 +1,174 @@
+package projector
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	broker "github.com/clerkstream/clerkstream/deploy/nats"
+	"github.com/clerkstream/clerkstream/projections"
+	"github.com/clerkstream/clerkstream/schema"
+)
+
+const (
+	// idleTimeout is after how long Postgres ends a session that says nothing. Without it a leader that was stopped (SIGSTOP, a frozen machine)
+	// keeps its lock for as long as its TCP connection lives.
+	idleTimeout = 4 * time.Second
+	// pingEvery keeps a session alive that has nothing to write.
+	pingEvery = time.Second
+	// connectTimeout bounds each step of coming up.
+	connectTimeout = 10 * time.Second
+)
+
+// session is one try to lead: from an open connection to the first error. Everything that was believed before is read again, so an
+// error anywhere is mended by beginning a new session.
+type session struct {
+	*Projector
+	conn       *pgx.Conn
+	js         jetstream.JetStream
+	reconnects uint64
+	generation generation
+	// start is where the session began; its stream identity holds for the whole session.
+	start checkpoint
+
+	// Owned by the writer.
+	at      checkpoint
+	letters openLetters
+}
+
+// session leads until something ends it, and says what.
+func (p *Projector) session(ctx context.Context, js jetstream.JetStream) error {
+	reconnects, err := p.awaitBroker(ctx, js.Conn())
+	if err != nil {
+		return err
+	}
+	conn, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	s := &session{Projector: p, conn: conn, js: js, reconnects: reconnects}
+	// The lock goes with the connection, also when this goroutine is on its way out because ctx ended.
+	defer func() {
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = conn.Close(bounded)
+	}()
+	if err := schema.Check(ctx, conn); err != nil {
+		return refused(err, "the login must be a member of "+projections.RoleProjector)
+	}
+	if s.generation, err = s.findGeneration(ctx); err != nil {
+		return err
+	}
+	if err := s.elect(ctx); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, `set role `+projections.RoleProjector); err != nil {
+		return refused(fmt.Errorf("become projector: %w", err), "grant "+projections.RoleProjector+" to the login")
+	}
+	if s.start, err = s.loadCheckpoint(ctx); err != nil {
+		return err
+	}
+	if s.letters, err = s.countLetters(ctx); err != nil {
+		return err
+	}
+	stream, err := s.checkLog(ctx)
+	if err != nil {
+		return err
+	}
+	s.at = s.start
+	s.enter(StateLeading, "")
+	return s.project(ctx, stream)
+}
+
+// open connects straight to Postgres, with the settings that make it notice when we are gone.
+func (p *Projector) open(ctx context.Context) (*pgx.Conn, error) {
+	c, err := pgx.ParseConfig(p.config.DatabaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("parse database URL")
+	}
+	c.ConnectTimeout = connectTimeout
+	ms := fmt.Sprint(idleTimeout.Milliseconds())
+	for name, value := range map[string]string{
+		"application_name":                    "clerkstream projector " + p.config.Service,
+		"idle_session_timeout":                ms,
+		"idle_in_transaction_session_timeout": ms,
+		// A batch takes seconds at most; a statement that waits longer waits for a lock nobody will give.
+		"statement_timeout": "60s",
+		"search_path":       "",
+		// Statements here have one sensible plan each. A custom plan would fold whole batches into it as constants, which cost half of the write time.
+		"plan_cache_mode": "force_generic_plan",
+	} {
+		c.RuntimeParams[name] = value
+	}
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("connect to postgres: %w", err)
+	}
+	return conn, nil
+}
+
+// project runs the stages until one of them fails or ctx ends. On the way out the writer finishes the transaction in hand.
+func (s *session) project(ctx context.Context, stream jetstream.Stream) error {
+	group, running := errgroup.WithContext(ctx)
+	budget := newBudget(s.config.MaxBytes)
+	read := make(chan message, 2*s.config.MaxBatch)
+	prepared := make(chan *batch, 1)
+	group.Go(func() error { return s.read(running, budget, read) })
+	group.Go(func() error { return s.prepare(running, read, prepared) })
+	group.Go(func() error { return s.write(running, budget, prepared) })
+	group.Go(func() error { return s.watch(running, stream) })
+	return group.Wait()
+}
+
+// watch ends the session when the broker was away, when it refuses something, or when the stream under us became another one: an ordered
+// consumer hides all three.
+func (s *session) watch(ctx context.Context, stream jetstream.Stream) error {
+	look := time.NewTicker(5 * time.Second)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-s.denied:
+			return err
+		case <-s.reconnected:
+			// The word of a change may be older than the session.
+			if nc := s.js.Conn(); !nc.IsConnected() || nc.Stats().Reconnects != s.reconnects {
+				return errReconnected
+			}
+			continue
+		case <-look.C:
+		}
+		bounded, cancel := context.WithTimeout(ctx, connectTimeout)
+		info, err := stream.Info(bounded)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", s.stream, err)
+		}
+		if err := broker.Check(info, s.config.Instance); err != nil {
+			return err
+		}
+		if err := s.start.matches(info); err != nil {
+			return err
+		}
+		s.metrics.streamAt(info.State.LastSeq)
+	}
+}
+
+// awaitBroker waits until there is a broker to read from, and tells how often the connection was renewed by then.
+func (p *Projector) awaitBroker(ctx context.Context, nc *nats.Conn) (reconnects uint64, err error) {
+	for !nc.IsConnected() {
+		p.enter(StateWaiting, "broker is away")
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-p.reconnected:
+		}
+	}
+	return nc.Stats().Reconnects, nil
+}
