@@ -14,7 +14,7 @@ import (
 )
 
 // copyFrom is the number of rows from which COPY into a temporary table beats arrays; measured at about 5000, flat around it.
-const copyFrom = 5000
+const copyFrom = 500
 
 // input is encoded rows on their way into a table: as one array parameter per column, or, when they are many, as a COPY into a temporary
 // table. Both are one statement that Postgres sees as a table called input.

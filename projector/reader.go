@@ -91,7 +91,7 @@ func parse(msg jetstream.Msg) (message, error) {
 	m := message{
 		sequence: meta.Sequence.Stream, id: msg.Headers().Get(events.HeaderMessageID),
 		// What the message costs in memory, about: body, headers and the structs around them.
-		size: int64(len(msg.Data())) + 2048,
+		size: int64(len(msg.Data())) + 1024,
 	}
 	m.event, err = events.FromMessage(msg.Subject(), msg.Headers(), msg.Data())
 	switch {

@@ -13,6 +13,7 @@ import (
 
 type devVerb struct {
 	ListenAddr string  `env:"LISTEN_ADDR" default:"127.0.0.1:8080" help:"Where ingest takes deliveries; a free port is taken when this one is not free."`
+	Secret     string  `env:"CLERK_WEBHOOK_SIGNING_SECRET" help:"Signing secret of your own endpoint at Clerk; default: a new one, which is printed."`
 	Seed       uint64  `default:"1" help:"Seed of the simulated traffic."`
 	Rate       float64 `default:"2" help:"Simulated deliveries a second; 0 sends none."`
 	Verbose    bool    `short:"v" help:"Show the parts' logs."`
@@ -24,7 +25,7 @@ func (v *devVerb) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "starting a private Postgres and NATS, ingest and a projector …")
-	err = demo.Run(ctx, demo.StackConfig{Instance: "default", ListenAddr: freeAddr(ctx, v.ListenAddr), Reachable: true, Log: log},
+	err = demo.Run(ctx, demo.StackConfig{Instance: "default", Secret: v.Secret, ListenAddr: freeAddr(ctx, v.ListenAddr), Reachable: true, Log: log},
 		func(ctx context.Context, s *demo.Stack) error {
 			v.show(s)
 			if v.Rate <= 0 {

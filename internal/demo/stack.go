@@ -33,6 +33,8 @@ type StackConfig struct {
 	Instance string
 	// ListenAddr is where ingest takes deliveries; port 0 takes a free one. Required.
 	ListenAddr string
+	// Secret signs the deliveries. Default: a new one.
+	Secret string
 	// DuplicateWindow of the stream; 0 is that of stream.json.
 	DuplicateWindow time.Duration
 	// Reachable opens Postgres on TCP too, for tools beside this process, and makes it durable.
@@ -69,7 +71,10 @@ const stopTimeout = 20 * time.Second
 // Run starts the parts, calls work, and ends everything in the order in which nothing is lost: first what takes in, then what writes, then the
 // stores. It returns work's error, or that of the part which failed under it.
 func Run(ctx context.Context, c StackConfig, work func(context.Context, *Stack) error) (err error) {
-	s := &Stack{config: c, Registry: ops.NewRegistry(), Secret: newSecret()}
+	if c.Secret == "" {
+		c.Secret = newSecret()
+	}
+	s := &Stack{config: c, Registry: ops.NewRegistry(), Secret: c.Secret}
 	// The stores outlive ctx: an interrupt ends the work first and them last.
 	stores := context.WithoutCancel(ctx)
 	defer func() { err = errors.Join(err, s.stopStores(stores)) }()
