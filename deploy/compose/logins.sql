@@ -3,6 +3,7 @@
 --
 -- A service of yours gets its own login the same way, as a member of clerkstream_reader or clerkstream_tenant.
 \set ON_ERROR_STOP on
+set client_min_messages = warning;
 \getenv password PROJECTOR_DB_PASSWORD
 
 select 'create role projector' where not exists (select from pg_roles where rolname = 'projector') \gexec

@@ -58,10 +58,12 @@ func startCluster(t *testing.T, edits ...func(node int, o *natsserver.Options)) 
 		}
 	}
 	for _, n := range nodes {
-		if n == nil {
-			t.FailNow()
+		if n != nil {
+			t.Cleanup(n.Stop)
 		}
-		t.Cleanup(n.Stop)
+	}
+	if t.Failed() {
+		t.FailNow()
 	}
 	return nodes
 }

@@ -33,7 +33,7 @@ func clusterVariables(name, routes string) map[string]string {
 const someRoutes = `["nats://route:p-cluster@127.0.0.1:1", "nats://route:p-cluster@127.0.0.1:2"]`
 
 // The files as nats-server reads them: from the folder, with the environment.
-func TestFilesReadTheEnvironment(t *testing.T) {
+func TestFilesReadTheEnvironment(t *testing.T) { //nolint:paralleltest // sets the environment
 	for name, value := range clusterVariables("node-1", someRoutes) {
 		t.Setenv(name, value)
 	}

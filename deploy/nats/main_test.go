@@ -72,6 +72,11 @@ func connectAs(t *testing.T, s *natsserver.Server, user string, opts ...nats.Opt
 	return &client{Conn: nc, js: js}
 }
 
+// refusedSince compares by identity: each refusal is an error of its own.
+func (c *client) refusedSince(before error) bool {
+	return c.LastError() != before //nolint:errorlint // not what it is, but whether it is another
+}
+
 // provision makes the streams of instances prod and staging.
 func provision(t *testing.T, s *natsserver.Server) *client {
 	t.Helper()

@@ -166,7 +166,7 @@ func checkRequest(t *testing.T, c *client, r request, allowed bool) {
 		case !errors.Is(err, nats.ErrTimeout):
 			t.Fatal(err)
 		}
-		refused = c.LastError() != before
+		refused = c.refusedSince(before)
 		return refused
 	})
 	if answered != allowed {
@@ -184,7 +184,7 @@ func checkPublish(t *testing.T, c *client, r request, allowed bool) {
 	if err := c.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if refused := c.LastError() != before; refused == allowed {
+	if refused := c.refusedSince(before); refused == allowed {
 		t.Errorf("%s (%s): refused %v (%v), want allowed %v", r.name, r.subject, refused, c.LastError(), allowed)
 	}
 }

@@ -3,6 +3,7 @@ package natsserver
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -11,40 +12,100 @@ import (
 // ErrStoreInUse is returned when another live server owns the store directory.
 var ErrStoreInUse = errors.New("nats store directory in use")
 
+const (
+	privatePrefix = "clerkstream-nats-"
+	lockName      = "owner.lock"
+)
+
 // claimStore takes the directory for this process. nats-server itself does not
 // lock its store, and two servers on one directory destroy each other's streams
-// without an error. The lock goes with the process, so a crash leaves none.
+// without an error. The lock goes with the process, however that ends.
 func (s *Server) claimStore(dir string) error {
 	if dir == "" {
-		made, err := os.MkdirTemp("", "clerkstream-nats-")
-		if err != nil {
-			return fmt.Errorf("make nats store: %w", err)
-		}
-		s.storeDir, s.private = made, true
-	} else {
-		s.storeDir = dir
+		return s.claimPrivateStore()
 	}
-	if err := s.lockStore(); err != nil {
-		s.release()
-		return fmt.Errorf("claim nats store %s: %w", s.storeDir, err)
+	lock, err := lockStore(dir)
+	if err != nil {
+		return fmt.Errorf("claim nats store %s: %w", dir, err)
 	}
+	s.storeDir, s.lock = dir, lock
 	return nil
 }
 
-func (s *Server) lockStore() error {
-	if err := os.MkdirAll(s.storeDir, 0o700); err != nil {
-		return err
+// claimPrivateStore makes a directory for this run, after removing those of runs
+// that were killed. A sweep of another process may take a directory away between
+// being made and being locked; then this one makes another.
+func (s *Server) claimPrivateStore() error {
+	sweepStores()
+	var err error
+	for range 10 {
+		var dir string
+		if dir, err = os.MkdirTemp("", privatePrefix); err != nil {
+			break
+		}
+		if s.lock, err = lockStore(dir); err == nil {
+			s.storeDir, s.private = dir, true
+			return nil
+		}
 	}
-	f, err := os.OpenFile(filepath.Join(s.storeDir, "owner.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	return fmt.Errorf("make nats store: %w", err)
+}
+
+func sweepStores() {
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), privatePrefix+"*"))
 	if err != nil {
-		return err
+		return
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	for _, dir := range left {
+		if !ours(dir) {
+			continue // in /tmp anybody may make a name like that
+		}
+		if owner, err := lockStore(dir); err == nil {
+			os.RemoveAll(dir)
+			owner.Close()
+		}
+	}
+}
+
+func ours(dir string) bool {
+	info, err := os.Lstat(dir)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(owner.Uid) == os.Getuid()
+}
+
+// lockStore makes the directory if need be, and locks the file in it. The file
+// must still be the one in the directory afterwards: the owner who was waited for
+// may have removed both.
+func lockStore(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, lockName)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = ErrStoreInUse
+	}
+	if err == nil && !sameFile(f, path) {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
 		f.Close()
-		return errors.Join(ErrStoreInUse, err)
+		return nil, err
 	}
-	s.lock = f
-	return nil
+	return f, nil
+}
+
+func sameFile(f *os.File, path string) bool {
+	opened, errOpened := f.Stat()
+	there, errThere := os.Lstat(path)
+	return errOpened == nil && errThere == nil && os.SameFile(opened, there)
 }
 
 // release gives the directory back, and removes it if it was made for this run.

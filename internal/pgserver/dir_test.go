@@ -12,12 +12,12 @@ import (
 // shared is a folder that the account of Postgres can reach, also for root.
 func shared(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pgserver-test-")
+	dir, err := os.MkdirTemp("", "pgserver-test-") //nolint:usetesting // t.TempDir is closed to others
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the account of Postgres enters it
 		t.Fatal(err)
 	}
 	return dir
@@ -26,7 +26,15 @@ func shared(t *testing.T) string {
 func TestKeptClusterIsThereAgain(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(shared(t), "a", "b")
-	first := start(t, Options{Dir: dir, Keep: true, Durable: true, Listen: true})
+	settings := map[string]string{"max_connections": "7", "clerk.greeting": `it's a \ test`, "timezone": "Europe/Berlin"}
+	first := start(t, Options{Dir: dir, Keep: true, Durable: true, Listen: true, Settings: settings})
+	for setting, want := range map[string]string{
+		"max_connections": "7", "clerk.greeting": `it's a \ test`, "timezone": "Europe/Berlin", "fsync": "on", "full_page_writes": "on",
+	} {
+		if got := mustQuery(t, first.URL("postgres"), "SELECT current_setting('"+setting+"')"); got != want {
+			t.Errorf("%s is %q, want %q", setting, got, want)
+		}
+	}
 	mustExec(t, first.URL("postgres"), "CREATE TABLE t (v text)", "INSERT INTO t VALUES ('kept')")
 	run := first.folders.run
 	if err := first.Stop(t.Context()); err != nil {
@@ -40,6 +48,9 @@ func TestKeptClusterIsThereAgain(t *testing.T) {
 	second := start(t, Options{Dir: dir})
 	if got := mustQuery(t, second.URL("postgres"), "SELECT v FROM t"); got != "kept" {
 		t.Errorf("row is %q", got)
+	}
+	if got := mustQuery(t, second.URL("postgres"), "SELECT current_setting('max_connections')"); got != "100" {
+		t.Errorf("max_connections is still %s", got)
 	}
 	if err := second.Stop(t.Context()); err != nil {
 		t.Fatal(err)
@@ -115,7 +126,7 @@ func TestLongFolderStillHasASocket(t *testing.T) {
 
 func TestLongTempFolderFallsBackToTmp(t *testing.T) {
 	long := filepath.Join(shared(t), strings.Repeat("x", 80))
-	if err := os.Mkdir(long, 0o755); err != nil {
+	if err := os.Mkdir(long, 0o755); err != nil { //nolint:gosec // the account of Postgres enters it
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", long)
@@ -150,7 +161,7 @@ func TestSomebodyElsesBaseFolderIsNotUsed(t *testing.T) {
 	if err := os.Mkdir(open, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(open, 0o777); err != nil {
+	if err := os.Chmod(open, 0o777); err != nil { //nolint:gosec // the fault this test is about
 		t.Fatal(err)
 	}
 	link := filepath.Join(dir, "link")

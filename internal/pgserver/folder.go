@@ -48,7 +48,7 @@ func makeFolders(ctx context.Context, o Options, a account, log *slog.Logger) (_
 	f := &folders{}
 	defer func() {
 		if err != nil {
-			f.remove(false)
+			err = errors.Join(err, f.remove(false))
 		}
 	}()
 	if f.run, err = os.MkdirTemp(base, runPrefix); err != nil {

@@ -99,21 +99,21 @@ func inspect(ctx context.Context, a account, dir string) (install, error) {
 	if err != nil {
 		return install{}, err
 	}
-	real, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))
+	postgres, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))
 	if err != nil {
 		return install{}, err
 	}
-	i := install{dir: filepath.Dir(real)}
+	i := install{dir: filepath.Dir(postgres)}
 	if _, err := exec.LookPath(i.path("initdb")); err != nil {
 		return install{}, err
 	}
-	out, err := ask(ctx, a, real, "--version")
+	out, err := ask(ctx, a, postgres, "--version")
 	if err != nil {
 		return install{}, err
 	}
 	m := versionForm.FindStringSubmatch(out)
 	if m == nil {
-		return install{}, fmt.Errorf("%s --version: unknown answer", real)
+		return install{}, fmt.Errorf("%s --version: unknown answer", postgres)
 	}
 	i.major, _ = strconv.Atoi(m[1])
 	i.minor, _ = strconv.Atoi(m[2]) // absent in 18beta1
@@ -123,7 +123,7 @@ func inspect(ctx context.Context, a account, dir string) (install, error) {
 func ask(ctx context.Context, a account, program string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // pg_config, or a postgres of this machine
 	cmd.SysProcAttr = childAttr(a, true)
 	cmd.Env = environment()
 	cmd.Dir = "/" // which every account may enter
@@ -150,15 +150,15 @@ func installLine() string {
 	if runtime.GOOS == "darwin" {
 		return "brew install postgresql@17"
 	}
-	for program, line := range map[string]string{
-		"apt-get": "sudo apt-get install -y postgresql",
-		"dnf":     "sudo dnf install -y postgresql-server",
-		"apk":     "sudo apk add postgresql",
-		"pacman":  "sudo pacman -S --noconfirm postgresql",
-		"zypper":  "sudo zypper install -y postgresql-server",
+	for _, manager := range []struct{ program, line string }{
+		{"apt-get", "sudo apt-get install -y postgresql"},
+		{"dnf", "sudo dnf install -y postgresql-server"},
+		{"zypper", "sudo zypper install -y postgresql-server"},
+		{"pacman", "sudo pacman -S --noconfirm postgresql"},
+		{"apk", "sudo apk add postgresql"},
 	} {
-		if _, err := exec.LookPath(program); err == nil {
-			return line
+		if _, err := exec.LookPath(manager.program); err == nil {
+			return manager.line
 		}
 	}
 	return "install the PostgreSQL server with your package manager"

@@ -29,7 +29,7 @@ func fakeInstall(t *testing.T, version string) string {
 	dir := shared(t)
 	for _, program := range []string{"postgres", "initdb"} {
 		script := fmt.Sprintf("#!/bin/sh\necho 'postgres (PostgreSQL) %s'\n", version)
-		if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o755); err != nil { //nolint:gosec // a program
 			t.Fatal(err)
 		}
 	}
@@ -38,7 +38,7 @@ func fakeInstall(t *testing.T, version string) string {
 
 func TestNewestInstallInPathWins(t *testing.T) {
 	var dirs []string
-	for _, version := range []string{"15.99", "99.2", "99.10 (Somebody's 99.10-1)", "14.30", "98beta1"} {
+	for _, version := range []string{"15.99", "99.2", "99.10 (Debian 99.10-1)", "14.30", "98beta1"} {
 		dirs = append(dirs, fakeInstall(t, version))
 	}
 	dirs = append(dirs, "", shared(t), "/nonexistent")

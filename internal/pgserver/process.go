@@ -39,7 +39,7 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 		if err != nil {
 			return
 		}
-		cmd.Wait() // its state is read from cmd.ProcessState
+		_ = cmd.Wait() // an exit code that is not 0: cmd.ProcessState says it better
 		close(p.exited)
 	}()
 	if err := <-started; err != nil {
@@ -67,13 +67,18 @@ func (p *process) stop(ctx context.Context, sig syscall.Signal) error {
 	case <-ctx.Done():
 	}
 	cause := context.Cause(ctx)
-	p.signal(immediateShutdown)
+	if err := p.signal(immediateShutdown); err != nil {
+		return errors.Join(cause, err)
+	}
 	select {
 	case <-p.exited:
+		return cause
 	case <-time.After(5 * time.Second):
-		p.cmd.Process.Kill()
-		<-p.exited
 	}
+	if err := p.signal(syscall.SIGKILL); err != nil {
+		return errors.Join(cause, err)
+	}
+	<-p.exited
 	return cause
 }
 

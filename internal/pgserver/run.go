@@ -73,8 +73,8 @@ func (s *Server) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() // the child has its own copy
-	cmd := exec.Command(s.install.path("postgres"), "-D", s.folders.data)
+	defer log.Close()                                                     // the child has its own copy
+	cmd := exec.Command(s.install.path("postgres"), "-D", s.folders.data) //nolint:gosec,noctx // a postgres of this machine; the end of a context kills, and this must stop cleanly
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = s.folders.home
 	cmd.Env = environment()
@@ -84,8 +84,7 @@ func (s *Server) launch(ctx context.Context) error {
 		return err
 	}
 	if err := s.waitReady(ctx); err != nil {
-		s.halt(ctx, immediateShutdown)
-		return err
+		return errors.Join(err, s.halt(ctx, immediateShutdown))
 	}
 	return nil
 }
@@ -140,7 +139,7 @@ func (s *Server) initCluster(ctx context.Context) error {
 	if err := s.account.give(unfinished); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, s.install.path("initdb"),
+	cmd := exec.CommandContext(ctx, s.install.path("initdb"), //nolint:gosec // the initdb beside that postgres
 		"--pgdata", unfinished, "--username", superuser, "--no-instructions",
 		"--auth-local", "trust", "--auth-host", "scram-sha-256",
 		"--encoding", "UTF8", "--no-locale")
@@ -228,8 +227,8 @@ func tail(file string) string {
 	defer f.Close()
 	cut := false
 	if info, err := f.Stat(); err == nil && info.Size() > size {
-		f.Seek(-size, io.SeekEnd)
-		cut = true
+		_, err = f.Seek(-size, io.SeekEnd)
+		cut = err == nil
 	}
 	text, _ := io.ReadAll(io.LimitReader(f, size))
 	if cut {

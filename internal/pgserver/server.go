@@ -60,9 +60,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := s.start(starting); err != nil {
 		return nil, err
 	}
+	ended := context.WithoutCancel(ctx)
 	s.unwatch = context.AfterFunc(ctx, func() {
-		if err := s.shutdown(context.Background()); err != nil {
-			s.log.Warn("stop postgres", "dir", s.folders.home, "error", err)
+		if err := s.shutdown(ended); err != nil {
+			s.log.WarnContext(ended, "stop postgres", "dir", s.folders.home, "error", err)
 		}
 	})
 	return s, nil
@@ -82,8 +83,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if err = s.bringUp(ctx); err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.halt(ctx, immediateShutdown)
-		return errors.Join(err, s.folders.remove(false))
+		return errors.Join(err, s.halt(ctx, immediateShutdown), s.folders.remove(false))
 	}
 	return nil
 }

@@ -103,8 +103,8 @@ func readPIDFile(dataDir string) (pid int, ready bool, err error) {
 		return 0, false, err
 	}
 	lines := strings.Split(string(bytes.TrimSpace(text)), "\n")
-	pid, err = strconv.Atoi(strings.TrimSpace(lines[0]))
-	if err != nil || pid <= 0 { // negative in single-user mode
+	pid, _ = strconv.Atoi(strings.TrimSpace(lines[0]))
+	if pid <= 0 { // not written yet, or in single-user mode
 		return 0, false, nil
 	}
 	return pid, len(lines) >= 8 && strings.TrimSpace(lines[7]) == "ready", nil
