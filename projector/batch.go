@@ -11,7 +11,7 @@ import (
 
 // batch is the messages of one transaction and the rows they come to.
 type batch struct {
-	messages []message
+	messages []*message
 	to       checkpoint
 	bytes    int64
 	// rows by projection, and for each row the index of its message.
@@ -23,10 +23,10 @@ type batch struct {
 
 // prepare cuts the stream into batches and folds and decodes each, one batch ahead of the writer. A batch ends when nothing is waiting, which
 // keeps the lag low, or when it is full, which keeps the work bounded.
-func (s *session) prepare(ctx context.Context, in <-chan message, out chan<- *batch) error {
+func (s *session) prepare(ctx context.Context, in <-chan *message, out chan<- *batch) error {
 	defer close(out)
 	for {
-		var first message
+		var first *message
 		select {
 		case m, open := <-in:
 			if !open {
@@ -49,7 +49,7 @@ func (s *session) prepare(ctx context.Context, in <-chan message, out chan<- *ba
 	}
 }
 
-func (s *session) fill(b *batch, in <-chan message) {
+func (s *session) fill(b *batch, in <-chan *message) {
 	// A third of the memory at most: one batch is being written, one is ready, and this one must not starve for their bytes.
 	for len(b.messages) < s.config.MaxBatch && b.bytes < s.config.MaxBytes/3 {
 		select {
@@ -64,7 +64,7 @@ func (s *session) fill(b *batch, in <-chan message) {
 	}
 }
 
-func (b *batch) add(m message) {
+func (b *batch) add(m *message) {
 	b.messages = append(b.messages, m)
 	b.bytes += m.size
 	b.to.sequence, b.to.messageID = m.sequence, m.id
@@ -88,8 +88,7 @@ func (b *batch) choose(s *session) {
 	b.skipped, b.duplicates, b.stale = 0, 0, 0
 	winners := make([]map[string]int, count)
 	var wanting []int
-	for i := range b.messages {
-		m := &b.messages[i]
+	for i, m := range b.messages {
 		if m.rejected[everywhere].reason != "" {
 			continue
 		}
@@ -150,7 +149,7 @@ func (s *session) decode(b *batch) (rejected bool) {
 		b.rows[p] = make([]projections.Row, len(origin))
 		share(len(origin), s.config.Decoders, func(from, to int) {
 			for n := from; n < to; n++ {
-				m := &b.messages[origin[n]]
+				m := b.messages[origin[n]]
 				row, err := decodeOne(s.config.Projections[p], m)
 				if err != nil {
 					mu.Lock()

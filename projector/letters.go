@@ -44,8 +44,7 @@ func orUnknown(name string) string {
 // bury stores a dead letter for each message and read model that it was rejected for. A letter whose entity already has a newer row is superseded
 // from the start. open is the number of those that are not.
 func (s *session) bury(ctx context.Context, tx pgx.Tx, b *batch) (letters, open int, err error) {
-	for i := range b.messages {
-		m := &b.messages[i]
+	for _, m := range b.messages {
 		for p, r := range m.rejected {
 			model := ""
 			if p != everywhere {

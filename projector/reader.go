@@ -37,7 +37,7 @@ const (
 
 // read hands on every message behind the checkpoint, in the stream's order and never filtered: a filter is slower, hides the position, and cannot
 // be granted apart. The ordered consumer belongs to the client; the broker keeps no position for us.
-func (s *session) read(ctx context.Context, b *budget, out chan<- message) error {
+func (s *session) read(ctx context.Context, b *budget, out chan<- *message) error {
 	defer close(out)
 	consumer, err := s.js.OrderedConsumer(ctx, s.stream, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: s.start.sequence + 1,
@@ -83,12 +83,12 @@ func (s *session) read(ctx context.Context, b *budget, out chan<- message) error
 
 // parse reads what the fold needs, all of it from subject and headers. What cannot be read as an event is a message to be put aside, not an
 // error: the reader never stops for one message.
-func parse(msg jetstream.Msg) (message, error) {
+func parse(msg jetstream.Msg) (*message, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
-		return message{}, fmt.Errorf("read position of a message: %w", err)
+		return nil, fmt.Errorf("read position of a message: %w", err)
 	}
-	m := message{
+	m := &message{
 		sequence: meta.Sequence.Stream, id: msg.Headers().Get(events.HeaderMessageID),
 		// What the message costs in memory, about: body, headers and the structs around them.
 		size: int64(len(msg.Data())) + 1024,

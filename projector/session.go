@@ -116,7 +116,7 @@ func (p *Projector) open(ctx context.Context) (*pgx.Conn, error) {
 func (s *session) project(ctx context.Context, stream jetstream.Stream) error {
 	group, running := errgroup.WithContext(ctx)
 	budget := newBudget(s.config.MaxBytes)
-	read := make(chan message, 2*s.config.MaxBatch)
+	read := make(chan *message, 2*s.config.MaxBatch)
 	prepared := make(chan *batch, 1)
 	group.Go(func() error { return s.read(running, budget, read) })
 	group.Go(func() error { return s.prepare(running, read, prepared) })

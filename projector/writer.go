@@ -184,7 +184,7 @@ func (s *session) halve(ctx context.Context, tx pgx.Tx, b *batch, p, from, to in
 	case causeOf(err) != causeMessage:
 		return err
 	case to-from == 1:
-		m := &b.messages[b.origin[p][from]]
+		m := b.messages[b.origin[p][from]]
 		m.reject(p, refusedBy(err))
 		*found = true
 		return nil
