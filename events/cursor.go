@@ -44,25 +44,16 @@ func ends(b byte) bool {
 	return b == ',' || b == '}' || b == ']' || b == ' ' || b == '\n' || b == '\r' || b == '\t'
 }
 
-// stringLen is the length of the JSON string at the start of text, quotes included.
+// stringLen is the length of the JSON string at the start of text, quotes included. Most are so short that bytes.IndexByte would gain nothing.
 func stringLen(text []byte) int {
-	n := 1
-	for {
-		i := bytes.IndexByte(text[n:], '"')
-		n += i + 1
-		if !escaped(text[:n-1]) {
-			return n
+	for i := 1; ; i++ {
+		switch text[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++ // what is escaped is no end
 		}
 	}
-}
-
-// escaped reports whether what follows before is escaped: it ends in an odd number of backslashes.
-func escaped(before []byte) bool {
-	n := 0
-	for n < len(before) && before[len(before)-1-n] == '\\' {
-		n++
-	}
-	return n%2 == 1
 }
 
 // unquote returns the text of a JSON string, without copying when nothing in it is escaped.

@@ -30,7 +30,7 @@ type Event struct {
 	Type string
 	// Object and Verb are the two halves of Type; EntityID is data.id. All three are empty when the event is unrouted.
 	Object, Verb, EntityID string
-	// Time is the envelope timestamp: when Clerk saw the change. Zero when the body has none.
+	// Time is the envelope timestamp: when Clerk saw the change. Zero when the body has none, or none that RFC 3339 can write.
 	Time time.Time
 	// Source is the way it came, Received the moment it was taken in.
 	Source   Source

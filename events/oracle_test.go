@@ -7,8 +7,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
+
+	"github.com/clerkstream/clerkstream/events"
 )
+
+// fataler is what the oracle needs of a test: it serves plain, fuzz and rapid ones.
+type fataler interface{ Fatalf(string, ...any) }
 
 // span is one value of a JSON text, found by encoding/json: the fuzz tests' own, independent reading.
 type span struct {
@@ -22,14 +26,14 @@ type span struct {
 }
 
 type spanner struct {
-	tb    testing.TB
+	tb    fataler
 	body  []byte
 	dec   *json.Decoder
 	spans []span
 }
 
 // spansOf lists every value in body, outer ones first.
-func spansOf(tb testing.TB, body []byte) []span {
+func spansOf(tb fataler, body []byte) []span {
 	s := spanner{tb: tb, body: body, dec: json.NewDecoder(bytes.NewReader(body))}
 	s.dec.UseNumber()
 	s.value(span{})
@@ -98,7 +102,7 @@ func (s span) isCredential(object string, keepPrivate bool) bool {
 }
 
 // blankedByHand is what a valid body must become, and the pointers of what was blanked.
-func blankedByHand(tb testing.TB, body []byte, object string, keepPrivate bool) ([]byte, []string) {
+func blankedByHand(tb fataler, body []byte, object string, keepPrivate bool) ([]byte, []string) {
 	var (
 		out      []byte
 		pointers []string
@@ -113,4 +117,34 @@ func blankedByHand(tb testing.TB, body []byte, object string, keepPrivate bool) 
 		from = s.end
 	}
 	return append(out, body[from:]...), pointers
+}
+
+// checkRedaction compares what New makes of body with what the oracle makes of it.
+func checkRedaction(t fataler, body []byte, keepPrivate bool) {
+	in := intake()
+	in.KeepPrivateMetadata = keepPrivate
+	e, _ := events.New(in, body)
+	if valid := json.Valid(body); valid == (e.Unrouted == events.ReasonNotJSON) {
+		t.Fatalf("encoding/json says valid %t, we say %q", valid, e.Unrouted)
+	} else if !valid {
+		return
+	}
+	want, pointers := blankedByHand(t, body, e.Object, keepPrivate)
+	if !bytes.Equal(e.Body, want) {
+		t.Fatalf("blanked to\n%q\nwant\n%q", e.Body, want)
+	}
+	if !json.Valid(e.Body) {
+		t.Fatalf("no longer JSON: %q", e.Body)
+	}
+	for _, s := range spansOf(t, e.Body) {
+		if s.isCredential(e.Object, keepPrivate) {
+			t.Fatalf("%s is left in %q", s.pointer, e.Body)
+		}
+	}
+	if n := len(e.Blanked) - 1; n >= 0 && e.Blanked[n] == events.MorePointers {
+		e.Blanked, pointers = e.Blanked[:n], pointers[:min(n, len(pointers))]
+	}
+	if !slices.Equal(e.Blanked, pointers) {
+		t.Fatalf("blanked %q, want %q", e.Blanked, pointers)
+	}
 }

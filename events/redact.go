@@ -1,9 +1,9 @@
 package events
 
 import (
-	"bytes"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -85,7 +85,11 @@ func (e *envelope) pointer() string {
 			b.WriteString(strconv.Itoa(s.index))
 			continue
 		}
-		b.WriteString(pointerEscapes.Replace(string(bytes.Runes(s.name)))) // by way of runes, which are UTF-8 afterwards
+		name := string(s.name)
+		if !utf8.ValidString(name) {
+			name = string([]rune(name)) // each byte that is no UTF-8 becomes U+FFFD
+		}
+		b.WriteString(pointerEscapes.Replace(name))
 	}
 	return b.String()
 }

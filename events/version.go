@@ -38,7 +38,8 @@ func (p VersionParts) Version() Version {
 	if p.Deleted {
 		deleted = '1'
 	}
-	b := make([]byte, 0, 48+len(p.EventID))
+	var room [128]byte // enough for the ids of every source, so that only the result is allocated
+	b := room[:0]
 	b = appendPadded(b, int64(p.Epoch), 4)
 	b = append(b, '.', deleted, '.')
 	b = appendPadded(b, p.Source, 15)
