@@ -59,7 +59,7 @@ func (p *Projector) session(ctx context.Context, js jetstream.JetStream) error {
 		_ = conn.Close(bounded)
 	}()
 	if err := schema.Check(ctx, conn); err != nil {
-		return refused(err, "the login must be a member of "+projections.RoleProjector)
+		return refused(err, "grant "+projections.RoleProjector+" to the login")
 	}
 	if s.generation, err = s.findGeneration(ctx); err != nil {
 		return err

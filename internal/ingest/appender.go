@@ -17,6 +17,7 @@ var (
 	errTooBusy     = errors.New("too many appends in flight")
 	errAckLate     = errors.New("no acknowledgement in time")
 	errOtherStream = errors.New("acknowledged by another stream")
+	errStopped     = errors.New("not acknowledged before the shutdown's end")
 )
 
 // appender puts events on a stream and waits for each one's own acknowledgement. It is safe for concurrent use; many waiting appends
@@ -27,6 +28,7 @@ type appender struct {
 	ackTime  time.Duration
 	inFlight atomic.Int64
 	timers   sync.Pool
+	stopped  chan struct{}
 }
 
 func newAppender(nc *nats.Conn, limit int, ackTime time.Duration) (*appender, error) {
@@ -38,8 +40,11 @@ func newAppender(nc *nats.Conn, limit int, ackTime time.Duration) (*appender, er
 	if err != nil {
 		return nil, fmt.Errorf("set up jetstream: %w", err)
 	}
-	return &appender{js: js, limit: int64(limit), ackTime: ackTime}, nil
+	return &appender{js: js, limit: int64(limit), ackTime: ackTime, stopped: make(chan struct{})}, nil
 }
+
+// stop makes every append that still waits return at once. Call it once.
+func (a *appender) stop() { close(a.stopped) }
 
 // append stores e on stream and returns after the acknowledgement, at most ackTime later.
 //
@@ -76,6 +81,9 @@ func (a *appender) append(stream string, e *events.Event) (known bool, err error
 		return false, err
 	case <-timer.C:
 		return false, errAckLate
+	case <-a.stopped:
+		timer.Stop()
+		return false, errStopped
 	}
 }
 
@@ -98,6 +106,8 @@ func outcomeOf(err error) outcome {
 		return ackLate
 	case errors.As(err, &api), errors.Is(err, errOtherStream), errors.Is(err, nats.ErrMaxPayload):
 		return appendRefused
+	case errors.Is(err, errStopped):
+		return notReady
 	}
 	return brokerUnavailable
 }

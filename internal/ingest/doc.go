@@ -14,7 +14,7 @@
 //	405  method_not_allowed
 //	408  body_timeout
 //	413  body_too_large
-//	503  broker_unavailable, ack_late, append_refused, too_busy, not_ready; with Retry-After
+//	503  broker_unavailable, ack_late, append_refused, too_busy, not_ready, internal; with Retry-After
 //
 // A refusal's body is {"code":"…"}. The response headers by which a target can make Svix abandon a message or disable the endpoint
 // (webhook-delivery) are never sent: neither is ours to decide.

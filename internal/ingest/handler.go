@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -72,7 +73,8 @@ func (h *handler) deliver(d *delivery, r *http.Request) (o outcome) {
 	defer func() {
 		// net/http would cut the connection and print the client's address.
 		if p := recover(); p != nil {
-			h.log.ErrorContext(r.Context(), "panic in delivery", "event_id", d.id, "stack", string(debug.Stack()))
+			// The type only: the value may quote the body.
+			h.log.ErrorContext(r.Context(), "panic in delivery", "event_id", d.id, "panic_type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 			o = panicked
 		}
 	}()
@@ -215,7 +217,10 @@ func (d *delivery) attrs(o outcome) []slog.Attr {
 	if d.instance != nil {
 		add("instance", d.instance.name)
 	}
-	add("event_id", d.id)
+	// Before the signature is verified the id can be any text too.
+	if events.IsToken(d.id) {
+		add("event_id", d.id)
+	}
 	// An unrouted event's type can be any text.
 	if add("unrouted", string(d.event.Unrouted)); d.event.Unrouted == "" {
 		add("event_type", d.event.Type)

@@ -23,8 +23,12 @@ const (
 	lookAgain, lookSeldom = time.Second, 30 * time.Second
 )
 
-// errPayload is a broker whose max_payload does not hold the bodies we would accept.
-var errPayload = errors.New("broker takes too small messages")
+var (
+	// errPayload is a broker whose max_payload does not hold the bodies we would accept.
+	errPayload = errors.New("broker takes too small messages")
+	// errNotDurable is a right stream that promises less than is required.
+	errNotDurable = errors.New("stream is not durable enough")
+)
 
 // preflight looks whether appends mean what a 2xx promises: the right stream, wide enough, and as durable as required. It looks at the
 // start, at each reconnect, when appends fail oddly, and now and then. One goroutine runs it.
@@ -98,6 +102,7 @@ func (p *preflight) away() {
 // look checks every instance. The error is not nil only as run says.
 func (p *preflight) look(ctx context.Context) (fit bool, fatal error) {
 	fit = true
+	passed := true
 	var wrong []error
 	for _, in := range p.instances {
 		err := p.check(ctx, in)
@@ -111,6 +116,7 @@ func (p *preflight) look(ctx context.Context) (fit bool, fatal error) {
 			continue
 		}
 		fit = false
+		passed = passed && errors.Is(err, errNotDurable)
 		if setUpWrong(err) {
 			wrong = append(wrong, fmt.Errorf("instance %s: %w", in.name, err))
 		}
@@ -121,7 +127,7 @@ func (p *preflight) look(ctx context.Context) (fit bool, fatal error) {
 	if !p.passed && len(wrong) > 0 {
 		return false, errors.Join(wrong...)
 	}
-	p.passed = p.passed || fit
+	p.passed = p.passed || passed
 	return fit, nil
 }
 
@@ -166,7 +172,7 @@ func (p *preflight) durability(ctx context.Context, in *instance) error {
 		below = append(below, fmt.Sprintf("fsync is %s, REQUIRE_FSYNC wants %s%s", d.Fsync, broker.FsyncAlways, because(d.Problems)))
 	}
 	if len(below) > 0 {
-		return fmt.Errorf("stream %s is not durable enough: %s", in.stream, strings.Join(below, "; "))
+		return fmt.Errorf("%w: %s: %s", errNotDurable, in.stream, strings.Join(below, "; "))
 	}
 	return nil
 }

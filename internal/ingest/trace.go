@@ -8,24 +8,32 @@ import (
 // traceParent carries a valid incoming W3C trace context on, and begins a new one otherwise, so that an event can be followed from its
 // delivery to the rows it changed.
 func traceParent(h http.Header) string {
-	if v := h["Traceparent"]; len(v) == 1 && validTraceParent(v[0]) {
-		return v[0]
+	v := h["Traceparent"]
+	if len(v) != 1 || !validTraceParent(v[0]) {
+		return newTraceParent()
 	}
-	return newTraceParent()
+	if version(v[0]) != known {
+		// A later version is carried on as the one we know, as W3C Trace Context (§4.3) asks.
+		return known + v[0][len(known):traceParentLen]
+	}
+	return v[0]
 }
 
-const traceParentLen = 55 // 00-<32>-<16>-<2>
+const (
+	known          = "00" // the version of level 1 and 2
+	traceParentLen = 55   // 00-<32>-<16>-<2>
+)
 
-// validTraceParent checks the form of W3C Trace Context, level 1. A version above 00 may have more at the end, behind a dash.
+func version(traceParent string) string { return traceParent[:len(known)] }
+
+// validTraceParent checks the form. A version above 00 may have more at the end, behind a dash.
 func validTraceParent(s string) bool {
 	switch {
-	case len(s) < traceParentLen || len(s) > 128 || s[2] != '-' || s[35] != '-' || s[52] != '-':
+	case len(s) < traceParentLen || s[2] != '-' || s[35] != '-' || s[52] != '-':
 		return false
-	case s[:2] == "ff" || s[:2] == "00" && len(s) != traceParentLen || len(s) > traceParentLen && s[traceParentLen] != '-':
+	case version(s) == "ff" || version(s) == known && len(s) != traceParentLen || len(s) > traceParentLen && s[traceParentLen] != '-':
 		return false
 	case !lowerHex(s[:2]) || !lowerHex(s[3:35]) || !lowerHex(s[36:52]) || !lowerHex(s[53:55]):
-		return false
-	case len(s) > traceParentLen && !printable(s[traceParentLen:]):
 		return false
 	}
 	return s[3:35] != "00000000000000000000000000000000" && s[36:52] != "0000000000000000"
@@ -34,15 +42,6 @@ func validTraceParent(s string) bool {
 func lowerHex(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
-func printable(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7f {
 			return false
 		}
 	}

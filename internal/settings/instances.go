@@ -33,8 +33,8 @@ func NewInstances(env Env, p *Problems, one, several string) Instances {
 	for _, name := range names {
 		s := suffix(name)
 		switch other, taken := suffixes[s]; {
-		case !instanceName(name):
-			p.Add(key, "%q is not [a-z0-9][a-z0-9_-]{0,31}", name)
+		case !IsInstance(name):
+			p.Add(key, "%q is not %s", name, InstanceForm)
 		case s == fileSuffix || strings.HasSuffix(s, fileSuffix):
 			p.Add(key, "%q would make %s of a setting, which names a file", name, "<NAME>"+s)
 		case taken && other == name:
@@ -88,8 +88,11 @@ func suffix(instance string) string {
 	return "_" + strings.ToUpper(strings.ReplaceAll(instance, "-", "_"))
 }
 
-// instanceName keeps to what is the same in a subject, a stream's name, a URL's path and a variable's suffix.
-func instanceName(s string) bool {
+// InstanceForm describes, as a regular expression, the names that IsInstance takes.
+const InstanceForm = "[a-z0-9][a-z0-9_-]{0,31}"
+
+// IsInstance keeps to what is the same in a subject, a stream's name, a URL's path and a variable's suffix.
+func IsInstance(s string) bool {
 	if len(s) == 0 || len(s) > 32 || s[0] == '-' || s[0] == '_' {
 		return false
 	}
