@@ -11,6 +11,8 @@ import (
 type cursor struct {
 	text []byte
 	at   int
+	// escaped and linkish tell of the last string: that a backslash stands in it, and that a byte stands in it without which no link has a parameter.
+	escaped, linkish bool
 }
 
 // peek moves to the first byte of the next value, name or closing bracket and returns it. In a valid text nothing but white space,
@@ -30,9 +32,10 @@ func (c *cursor) peek() byte {
 func (c *cursor) scalar() jsontext.Value {
 	start := c.at
 	if c.text[c.at] == '"' {
-		c.at += stringLen(c.text[c.at:])
+		c.skipString()
 		return c.text[start:c.at]
 	}
+	c.escaped, c.linkish = false, false
 	for c.at < len(c.text) && !ends(c.text[c.at]) {
 		c.at++
 	}
@@ -44,16 +47,35 @@ func ends(b byte) bool {
 	return b == ',' || b == '}' || b == ']' || b == ' ' || b == '\n' || b == '\r' || b == '\t'
 }
 
-// stringLen is the length of the JSON string at the start of text, quotes included. Most are so short that bytes.IndexByte would gain nothing.
-func stringLen(text []byte) int {
-	for i := 1; ; i++ {
-		switch text[i] {
+// skipString moves behind the string at the cursor. One pass notes all that anybody asks of it later: most strings are so short that a search
+// for each of those bytes would cost more.
+func (c *cursor) skipString() {
+	c.escaped, c.linkish = false, false
+	for i := c.at + 1; ; i++ {
+		b := c.text[i]
+		if b > '\\' {
+			continue
+		}
+		switch b {
 		case '"':
-			return i + 1
+			c.at = i + 1
+			return
 		case '\\':
+			c.escaped = true
 			i++ // what is escaped is no end
+		case '=', '%':
+			c.linkish = true
 		}
 	}
+}
+
+// name reads the name at the cursor.
+func (c *cursor) name() []byte {
+	raw := c.scalar()
+	if c.escaped {
+		return unquote(raw)
+	}
+	return raw[1 : len(raw)-1]
 }
 
 // unquote returns the text of a JSON string, without copying when nothing in it is escaped.

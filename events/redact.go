@@ -34,11 +34,14 @@ const MorePointers = "..."
 const maxBlanked = 8 << 10
 
 // mark notes the scalar raw, which starts at start, if its name (w) or its value makes it a credential for some event. A null has nothing to hide.
-func (e *envelope) mark(start int, raw jsontext.Value, w when) {
+func (e *envelope) mark(start int, raw jsontext.Value, w when, maybeLink bool) {
 	if raw[0] == 'n' {
 		return
 	}
-	if w |= whenLink(raw); w != never {
+	if maybeLink {
+		w |= whenLink(raw)
+	}
+	if w != never {
 		e.marks = append(e.marks, mark{start, start + len(raw), e.pointer(), w})
 	}
 }

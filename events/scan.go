@@ -48,7 +48,7 @@ func (e *envelope) value(c *cursor, name []byte, at place) {
 	case '{':
 		c.at++
 		for c.peek() != '}' {
-			e.member(c, name, unquote(c.scalar()), at)
+			e.member(c, name, c.name(), at)
 		}
 		c.at++
 	case '[':
@@ -62,7 +62,8 @@ func (e *envelope) value(c *cursor, name []byte, at place) {
 		c.at++
 	default:
 		start := c.at
-		e.mark(start, c.scalar(), never)
+		raw := c.scalar()
+		e.mark(start, raw, never, c.escaped || c.linkish)
 	}
 }
 
@@ -88,7 +89,7 @@ func (e *envelope) member(c *cursor, parent, name []byte, at place) {
 		case atData:
 			e.data(name, raw)
 		}
-		e.mark(start, raw, w)
+		e.mark(start, raw, w, c.escaped || c.linkish)
 	}
 	e.path = e.path[:len(e.path)-1]
 }

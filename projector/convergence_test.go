@@ -57,10 +57,10 @@ func (b *bed) append(t *testing.T, messages []clerksim.Message) (end uint64) {
 
 func TestAnyOrderRepetitionAndBatchingGivesTheSameRowsAndTheyAreTheTruth(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(3) {
+	for seed := range uint64(convergenceSeeds) {
 		messages, truth := history(seed, 40, 250)
 		var states []string
-		for variant := range uint64(3) {
+		for variant := range uint64(convergenceVariants) {
 			random := rand.New(rand.NewPCG(seed, variant))
 			b := newBed(t)
 			end := b.append(t, disorder(messages, random))

@@ -71,12 +71,12 @@ func TestAKilledProjectorLosesNothingAndDoesNothingTwice(t *testing.T) {
 	b := newBed(t)
 	b.project(t, b.sequencesConfig(), b.fill(t, 1, "first"))
 	var end uint64
-	for round := range 4 {
+	for round := range killRounds {
 		cmd := b.spawn(t, "fenced")
 		before := b.at(t)
 		end = b.fill(t, 300, fmt.Sprint(round))
 		// Somewhere in the middle of the load: what is killed is a process between two lines.
-		b.killAfter(t, cmd, before+uint64(40*(round+1)))
+		b.killAfter(t, cmd, before+uint64(40+40*(round%6)))
 	}
 	b.spawn(t, "fenced")
 	b.until(t, end)

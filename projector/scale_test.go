@@ -1,0 +1,10 @@
+//go:build !torture
+
+package projector
+
+// How much the long proofs do in every run.
+const (
+	convergenceSeeds    = 3
+	convergenceVariants = 3
+	killRounds          = 4
+)
