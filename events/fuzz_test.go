@@ -97,7 +97,7 @@ func FuzzParse(f *testing.F) {
 			if s.String() != text || events.IsUnroutedSubject(text) {
 				t.Fatalf("subject %q is read as %q", text, s)
 			}
-			for _, token := range strings.Split(text, ".") {
+			for token := range strings.SplitSeq(text, ".") {
 				if !events.IsToken(token) {
 					t.Fatalf("subject %q has the token %q", text, token)
 				}

@@ -69,6 +69,8 @@ func TestAGoogleAccountIsOneByItsObject(t *testing.T) {
 
 // TestADeepBodyDoesNotCostItsSquare: 4,000 credentials, each 100 kB down, would be 200 MB of pointers that no header could hold. It is
 // not parallel, because it measures the memory of the whole process.
+//
+//nolint:paralleltest // see above
 func TestADeepBodyDoesNotCostItsSquare(t *testing.T) {
 	const depth = 4000
 	body := []byte(`{"type":"user.updated","data":{"id":"user_1","x":` +

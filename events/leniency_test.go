@@ -34,8 +34,8 @@ var readers = map[string]func(*events.Event) (any, error){
 // jsonNames lists the members that a payload type reads.
 func jsonNames(typ reflect.Type) []string {
 	var names []string
-	for i := range typ.NumField() {
-		name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+	for field := range typ.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		names = append(names, name)
 	}
 	return names

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/go-json-experiment/json"
@@ -54,12 +55,12 @@ func (e *PayloadError) Error() string {
 func (e *PayloadError) Unwrap() error { return e.Err }
 
 func whereIn(err error) string {
-	switch err := err.(type) {
-	case *json.SemanticError:
-		return fmt.Sprintf("%s is a JSON %v, which %v cannot hold", err.JSONPointer, err.JSONKind, err.GoType)
-	case *jsontext.SyntacticError:
+	if shape := (*json.SemanticError)(nil); errors.As(err, &shape) {
+		return fmt.Sprintf("%s is a JSON %v, which %v cannot hold", shape.JSONPointer, shape.JSONKind, shape.GoType)
+	}
+	if syntax := (*jsontext.SyntacticError)(nil); errors.As(err, &syntax) {
 		// No pointer: in a broken text anything may stand where a name should.
-		return fmt.Sprintf("syntax error at byte %d", err.ByteOffset)
+		return fmt.Sprintf("syntax error at byte %d", syntax.ByteOffset)
 	}
 	return "unreadable"
 }
@@ -77,15 +78,15 @@ func (l *List[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if err != nil {
 		return err
 	}
-	at := dec.StackPointer()
 	*l = List[T]{}
 	if raw.Kind() == 'n' || string(raw) == "[]" {
 		return nil
 	}
 	raw = raw.Clone()
 	if err := json.Unmarshal(raw, &l.Items, lenient); err != nil {
-		if inner, ok := err.(*json.SemanticError); ok {
-			inner.JSONPointer = at + inner.JSONPointer // which it knows from the array's start only
+		inner := &json.SemanticError{}
+		if errors.As(err, &inner) {
+			inner.JSONPointer = dec.StackPointer() + inner.JSONPointer // which it knows from the array's start only
 		}
 		return err
 	}

@@ -18,10 +18,11 @@ const (
 	image    = "https://img.clerk.com/ZXhhbXBsZS1pbWFnZQ"
 
 	t0  events.Time = 1788256800000 // 2026-09-01T10:00:00Z
-	day             = 86_400_000
+	day events.Time = 86_400_000
 )
 
-func number(n int64) *int64 { return &n }
+//go:fix inline
+func number(n int64) *int64 { return new(n) }
 
 func verified(strategy string) *events.Verification {
 	return &events.Verification{Status: "verified", Strategy: strategy}

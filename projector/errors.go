@@ -1,12 +1,10 @@
 package projector
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/nats-io/nats.go"
 )
 
 // States in which a projector refuses to go on. Each of them needs a person or another deployment; going on would build a read model that is
@@ -81,9 +79,4 @@ func refused(err error, mend string) error {
 		return fmt.Errorf("%w: %s; %s", ErrNotPermitted, pg.Message, mend)
 	}
 	return err
-}
-
-// silent is true for the errors that mean "asked to stop".
-func silent(err error) bool {
-	return err == nil || errors.Is(err, context.Canceled) || errors.Is(err, nats.ErrConnectionClosed)
 }

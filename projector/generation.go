@@ -44,7 +44,7 @@ func (s *session) findGeneration(ctx context.Context) (generation, error) {
 	if err := tx.Commit(ctx); err != nil {
 		return g, fmt.Errorf("make generation %s: %w", g.tables, err)
 	}
-	s.config.Log.Info("projector: made generation", "service", s.config.Service, "generation", g.number, "schema", s.config.Schema)
+	s.config.Log.InfoContext(ctx, "projector: made generation", "service", s.config.Service, "generation", g.number, "schema", s.config.Schema)
 	return g, nil
 }
 

@@ -27,8 +27,7 @@ where service = $1 and generation = $2 and superseded_at is null`, s.config.Serv
 
 // refusedBy describes what Postgres said without the values it quotes.
 func refusedBy(err error) rejection {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return rejection{reasonRefused + reason(pg.Code), "postgres refused the row: column " + orUnknown(pg.ColumnName) + ", table " + orUnknown(pg.TableName)}
 	}
 	return rejection{reasonRefused + "unknown", "the row was refused"}

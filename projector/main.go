@@ -105,7 +105,7 @@ func serve(ctx context.Context, c Config, opsAddr string) error {
 	if err != nil {
 		return err
 	}
-	c.Log.Info("projector: listening", "ops_addr", listener.Addr())
+	c.Log.InfoContext(ctx, "projector: listening", "ops_addr", listener.Addr())
 	group, running := errgroup.WithContext(ctx)
 	group.Go(listener.Serve)
 	group.Go(func() error {

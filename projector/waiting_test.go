@@ -2,6 +2,7 @@ package projector
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -101,7 +102,8 @@ func TestOneMessageNamesEverythingThatIsWrong(t *testing.T) {
 			t.Errorf("%s is missing in: %v", name, err)
 		}
 	}
-	if _, ok := err.(*settings.Error); !ok {
+	error := &settings.Error{}
+	if errors.As(err, &error) {
 		t.Errorf("the error is a %T", err)
 	}
 }

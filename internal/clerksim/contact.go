@@ -95,10 +95,9 @@ func (p *phone) data() object {
 func (w *World) newPhone() *phone {
 	p := &phone{stamp: stamp{id: w.id("idn_"), created: w.now, updated: w.now}, number: w.phoneNumber()}
 	p.proved = w.proof("verification_otp", "phone_code")
-	switch {
-	case w.chance(0.1):
+	if w.chance(0.1) {
 		p.proved = w.doubt("verification_otp", "phone_code")
-	case w.chance(0.1):
+	} else if w.chance(0.1) {
 		p.second, p.backupCodes = true, []string{w.id("")[:8], w.id("")[:8]}
 	}
 	return p

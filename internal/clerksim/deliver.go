@@ -52,7 +52,7 @@ func (s *Sender) deliver(ctx context.Context, l *letter) result {
 	}
 	defer res.Body.Close()
 	// Svix keeps no more of an answer than this. Reading it to the end lets the connection be used again; an unread rest costs a new one.
-	io.Copy(io.Discard, io.LimitReader(res.Body, 20<<10))
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 20<<10))
 	out.status = res.StatusCode
 	out.retryAfter = retryAfter(res.Header, out.ended)
 	out.abort = res.Header.Get("webhook-delivery") == "abort-message"

@@ -6,6 +6,8 @@ import (
 )
 
 // object is a JSON object that keeps the order of its fields, for a signature is over bytes and Clerk's order is not alphabetical.
+//
+//nolint:recvcheck // add grows it in place, without works on what a call returned
 type object []field
 
 type field struct {

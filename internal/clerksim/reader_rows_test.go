@@ -6,7 +6,7 @@ import "strings"
 func columns(d map[string]any, kinds map[string]string) Row {
 	row := Row{}
 	for kind, names := range kinds {
-		for _, name := range strings.Fields(names) {
+		for name := range strings.FieldsSeq(names) {
 			switch kind {
 			case "text":
 				row[name] = nullable(d[name])

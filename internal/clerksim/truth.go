@@ -1,6 +1,9 @@
 package clerksim
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Row is one row of a read model: column to nil, bool, string, int64, time.Time (UTC, ms), or decoded JSON as encoding/json gives it
 // (map[string]any, []any, string, float64, bool, nil). A column that is left out is not to be compared: members_count,
@@ -52,9 +55,7 @@ func (w *World) Truth() Truth {
 func (w *World) userTruth(t Truth) {
 	for _, u := range w.users.items {
 		t.put("users", &u.stamp, u.row())
-		for key, row := range u.identifiers() {
-			t.Rows["user_identifiers"][key] = row
-		}
+		maps.Copy(t.Rows["user_identifiers"], u.identifiers())
 		t.tie("user_identifiers", &u.stamp)
 		for _, s := range u.sessions {
 			t.put("sessions", &s.stamp, s.row())

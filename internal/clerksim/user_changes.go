@@ -130,7 +130,7 @@ func (w *World) changeFactors() bool {
 			u.factorOff = w.now
 		}
 		if w.chance(0.3) {
-			u.passkeys = append(u.passkeys[:len(u.passkeys):len(u.passkeys)], &passkey{id: w.id("idn_"), name: "Security key", used: 0})
+			u.passkeys = append(slices.Clip(u.passkeys), &passkey{id: w.id("idn_"), name: "Security key", used: 0})
 		}
 	})
 }

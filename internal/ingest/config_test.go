@@ -74,8 +74,7 @@ func TestAllWrongSettingsComeInOneMessage(t *testing.T) {
 		c.Instances[0].Secrets = []string{"short"}
 		c.ListenAddr, c.RequireFsync, c.Limits.AckTime = "nowhere", true, time.Hour
 	}))
-	var wrong *settings.Error
-	if !errors.As(err, &wrong) {
+	if _, ok := errors.AsType[*settings.Error](err); !ok {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"CLERK_WEBHOOK_SIGNING_SECRET", "NATS_URL", "LISTEN_ADDR", "REQUIRE_FSYNC", "ACK_TIMEOUT"} {

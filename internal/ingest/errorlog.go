@@ -18,7 +18,6 @@ func maskedLog(to *slog.Logger) *log.Logger { return log.New(masked{to}, "", 0) 
 type masked struct{ log *slog.Logger }
 
 func (m masked) Write(line []byte) (int, error) {
-	m.log.LogAttrs(context.Background(), slog.LevelDebug, "http server",
-		slog.String("detail", string(address.ReplaceAll(bytes.TrimSpace(line), []byte("[address]")))))
+	m.log.DebugContext(context.Background(), "http server", "detail", string(address.ReplaceAll(bytes.TrimSpace(line), []byte("[address]"))))
 	return len(line), nil
 }

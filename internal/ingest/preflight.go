@@ -107,7 +107,7 @@ func (p *preflight) look(ctx context.Context) (fit bool, fatal error) {
 	for _, in := range p.instances {
 		err := p.check(ctx, in)
 		if ctx.Err() != nil || err != nil && !p.nc.IsConnected() {
-			return false, nil // the look itself was cut off; it says nothing about the stream
+			return false, nil //nolint:nilerr // the look itself was cut off; it says nothing about the stream
 		}
 		if err == nil {
 			if in.setUnfit("") {

@@ -3,6 +3,7 @@ package settings
 import (
 	"io"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -67,9 +68,10 @@ func (c *collector) IsBool() bool {
 }
 
 func flagName(v *kong.Value) string {
-	name := "--" + v.Name
+	var name strings.Builder
+	name.WriteString("--" + v.Name)
 	for _, env := range v.Tag.Envs {
-		name += " (" + env + ")"
+		name.WriteString(" (" + env + ")")
 	}
-	return name
+	return name.String()
 }

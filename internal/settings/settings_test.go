@@ -54,6 +54,7 @@ func TestParseReportsEveryWrongValueAtOnce(t *testing.T) {
 }
 
 func TestParseReportsAnUnknownFlagAndPrintsHelp(t *testing.T) {
+	t.Parallel()
 	var p settings.Problems
 	if settings.Parse(&p, new(grammar), []string{"--colour"}, new(bytes.Buffer), kong.Name("test")); p.Err() == nil {
 		t.Error("unknown flag accepted")

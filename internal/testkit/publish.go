@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 	"time"
 
@@ -18,9 +19,7 @@ type Data = map[string]any
 // Body builds a webhook body. data gets created_at and updated_at from at where it has none.
 func Body(typ string, at time.Time, data Data) []byte {
 	full := Data{"created_at": at.UnixMilli(), "updated_at": at.UnixMilli()}
-	for k, v := range data {
-		full[k] = v
-	}
+	maps.Copy(full, data)
 	body, err := json.Marshal(Data{"type": typ, "object": "event", "timestamp": at.UnixMilli() + 5, "data": full})
 	if err != nil {
 		panic(err)
