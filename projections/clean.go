@@ -2,7 +2,6 @@ package projections
 
 import (
 	"bytes"
-	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -19,8 +18,11 @@ const (
 	maxKey = 512
 	// maxDepth bounds the nesting of jsonb. Postgres' parser recurses and gives up at some six thousand levels of a default stack.
 	maxDepth = 512
-	// maxDigits bounds digits and exponent of a jsonb number; numeric ends at 16383 digits behind the point.
-	maxDigits = 16_000
+	// maxDigits bounds the digits of a jsonb number, maxExponent its exponent. Postgres' numeric ends at 16383 digits behind the point, but readers
+	// give up long before: a number beyond a double's 1.8e308 makes Go's JSON decoder fail, and with it a query that lists everybody, and each
+	// exponent unfolds to as many digits whenever the row is read.
+	maxDigits   = 15_000
+	maxExponent = 400
 	// maxMoment is the end of the year 9999, past which neither Postgres' text form nor most clients follow.
 	maxMoment = events.Time(253_402_300_799_999)
 )
@@ -159,15 +161,17 @@ func cleanToken(t jsontext.Token) (jsontext.Token, bool) {
 	return t, false
 }
 
-// numeric reports whether Postgres' numeric holds the JSON number n.
+// numeric reports whether Postgres' numeric and a double hold the JSON number n.
 func numeric(n string) bool {
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(n), "e")
 	if len(mantissa) > maxDigits {
 		return false
 	}
-	if exponent == "" {
-		return true
+	if exponent != "" {
+		if e, err := strconv.Atoi(exponent); err != nil || e > maxExponent || e < -maxExponent {
+			return false
+		}
 	}
-	e, err := strconv.Atoi(exponent)
-	return err == nil && math.Abs(float64(e))+float64(len(mantissa)) <= maxDigits
+	_, err := strconv.ParseFloat(n, 64)
+	return err == nil
 }

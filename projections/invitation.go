@@ -24,11 +24,11 @@ func organizationInvitations() Projection {
 			Moment("updated_at", func(i *T) events.Time { return i.UpdatedAt }),
 		},
 		Private: []Column[T]{JSONObject("private_metadata", func(i *T) jsontext.Value { return i.PrivateMetadata })},
-		Indexes: []string{`(organization_id)`, `(lower(email_address))`},
+		Indexes: []string{`(organization_id)`, `(lower(email_address collate "C"))`},
 		Hide:    []string{deletedParent("organizations", "organization_id")},
 		// A user's own invitations are those to an address that he has proven to be his.
 		Tenant: `organization_id = ` + currentOrg + ` or user_id = ` + currentUser + `
-  or lower(email_address) in (select i.value from {tables}.user_identifiers i
+  or lower(email_address collate "C") in (select i.value from {tables}.user_identifiers i
     where i.user_id = ` + currentUser + ` and i.kind = 'email' and i.verified)`,
 		Needs: []string{"users", "organizations"},
 	}

@@ -92,7 +92,7 @@ func (l *Log[T]) Write(ctx context.Context, tx pgx.Tx, tables string, rows []Row
 		in.rows = append(in.rows, append(appendInt(nil, int64(r.Sequence)), r.fields...))
 	}
 	written, err := in.run(ctx, tx, `insert into `+in.target()+` (`+in.columns("")+`)
-select distinct on (event_id) `+in.columns("input.")+` from input order by event_id, sequence
+select `+in.columns("input.")+` from input order by sequence
 on conflict (event_id) do nothing
 returning event_id`)
 	if err != nil {

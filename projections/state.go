@@ -38,10 +38,10 @@ type State[T any] struct {
 // Child is a table of rows that belong to an entity and are replaced with it. It is written only when its rows changed.
 type Child[T any] struct {
 	Name string
-	// Owner is the column with the entity's id, Columns are the others. Owner and Columns together are the key but for the Payload last columns.
+	// Owner is the column with the entity's id, Columns are the others, those of the key first. The key is Owner and those.
 	Owner   string
 	Columns []ChildColumn
-	// Rows adds the entity's rows in any order; of rows with the same key the last one counts.
+	// Rows adds the entity's rows in any order; of rows with the same key the greatest counts: true beats false.
 	Rows    func(*T, *ChildRows)
 	Indexes []string
 	Hide    []string

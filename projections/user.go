@@ -59,7 +59,7 @@ func userIdentifiers() Child[events.User] {
 
 func addIdentifiers(u *events.User, rows *ChildRows) {
 	for _, e := range u.EmailAddresses.Items {
-		rows.Add("email", strings.ToLower(e.EmailAddress), e.Verification.Verified())
+		rows.Add("email", lowerASCII(e.EmailAddress), e.Verification.Verified())
 	}
 	for _, p := range u.PhoneNumbers.Items {
 		rows.Add("phone", p.PhoneNumber, p.Verification.Verified())
@@ -75,6 +75,17 @@ func addIdentifiers(u *events.User, rows *ChildRows) {
 	for _, a := range u.EnterpriseAccounts.Items {
 		rows.Add(a.Provider, a.ProviderUserID, a.Verification.Verified())
 	}
+}
+
+// lowerASCII folds what Postgres' lower folds under COLLATE "C", so that an address and an invitation to it meet, and no other two do: Unicode
+// knows letters that only look foreign to each other, such as the Kelvin sign.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 func primaryEmail(u *events.User) string {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/clerkstream/clerkstream/events"
 )
@@ -111,8 +110,10 @@ func (in *input) run(ctx context.Context, tx pgx.Tx, statement string) ([][][]by
 func (in *input) runCopied(ctx context.Context, tx pgx.Tx, statement string) ([][][]byte, error) {
 	conn := tx.Conn().PgConn()
 	stage := quote("input_" + in.table)
-	// The table outlives the transaction but not its rows; if this transaction rolls back, the next one makes it again.
-	create := `create temporary table if not exists ` + stage + ` on commit delete rows as select ` + in.columns("") + ` from ` + in.target() + ` limit 0`
+	// The table outlives the transaction but not its rows; if this transaction rolls back, the next one makes it again. A second write of the same
+	// table in one transaction (the halving that isolates a poison message) finds the first one's rows; the delete costs nothing when there are none.
+	create := `create temporary table if not exists ` + stage + ` on commit delete rows as select ` + in.columns("") + ` from ` + in.target() + ` limit 0;
+delete from pg_temp.` + stage
 	if err := conn.Exec(ctx, create).Close(); err != nil {
 		return nil, err
 	}
@@ -122,15 +123,7 @@ func (in *input) runCopied(ctx context.Context, tx pgx.Tx, statement string) ([]
 	}
 	result := conn.ExecParams(ctx, `with input as (select * from pg_temp.`+stage+`)
 `+statement, nil, nil, nil, []int16{pgx.BinaryFormatCode}).Read()
-	if result.Err != nil {
-		return nil, result.Err
-	}
-	// A batch may write the same table twice (a refold after an isolated poison message), so the rows go now and not at commit.
-	return result.Rows, execAll(ctx, conn, `truncate pg_temp.`+stage)
-}
-
-func execAll(ctx context.Context, conn *pgconn.PgConn, sql string) error {
-	return conn.Exec(ctx, sql).Close()
+	return result.Rows, result.Err
 }
 
 // outcome sorts what was not applied into rows that were there already and rows that came too late. It costs a query only when there are any.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"regexp"
+	"runtime"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,7 +37,7 @@ type Config struct {
 	MaxBatch int
 	// MaxBytes bounds the message bodies held in memory, over all batches in the works. Default: 64 MiB; at least 4 MiB.
 	MaxBytes int64
-	// Decoders is the number of goroutines that decode a batch. Default: 2.
+	// Decoders is the number of goroutines that decode a batch. Default: half of the processors, so that the writer is never kept waiting for one.
 	Decoders int
 
 	// Log gets state changes and dead letters, never payloads. Default: discard.
@@ -91,7 +92,7 @@ func (c Config) withDefaults() Config {
 		c.MaxBytes = 64 << 20
 	}
 	if c.Decoders == 0 {
-		c.Decoders = 2
+		c.Decoders = max(1, runtime.GOMAXPROCS(0)/2)
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

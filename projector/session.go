@@ -93,24 +93,29 @@ func (p *Projector) open(ctx context.Context) (*pgx.Conn, error) {
 		return nil, fmt.Errorf("parse database URL")
 	}
 	c.ConnectTimeout = connectTimeout
-	ms := fmt.Sprint(idleTimeout.Milliseconds())
-	// A batch takes seconds at most; a statement that waits longer waits for a lock nobody will give.
-	// Statements here have one sensible plan each. A custom plan would fold whole batches into it as constants, which cost half of the write time.
-	maps.Copy(c.RuntimeParams, map[string]string{
-		"application_name":                    "clerkstream projector " + p.config.Service,
-		"idle_session_timeout":                ms,
-		"idle_in_transaction_session_timeout": ms,
-
-		"statement_timeout": "60s",
-		"search_path":       "",
-
-		"plan_cache_mode": "force_generic_plan",
-	})
+	maps.Copy(c.RuntimeParams, settingsOf(p.config.Service))
 	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("connect to postgres: %w", err)
 	}
 	return conn, nil
+}
+
+// settingsOf are the settings of a projector's session.
+func settingsOf(service string) map[string]string {
+	idle := fmt.Sprint(idleTimeout.Milliseconds())
+	return map[string]string{
+		"application_name":                    "clerkstream projector " + service,
+		"idle_session_timeout":                idle,
+		"idle_in_transaction_session_timeout": idle,
+		// A batch takes seconds at most; a statement that waits longer waits for a lock nobody will give.
+		"statement_timeout": "60s",
+		"search_path":       "",
+		// A bulk load's temporary table stays in memory: the default of 8 MB would write most batches to files and read them back.
+		"temp_buffers": "64MB",
+		// Statements here have one sensible plan each. A custom plan would fold whole batches into it as constants, which cost half of the write time.
+		"plan_cache_mode": "force_generic_plan",
+	}
 }
 
 // project runs the stages until one of them fails or ctx ends. On the way out the writer finishes the transaction in hand.

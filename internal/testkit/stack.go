@@ -61,6 +61,11 @@ func (s *Stack) stop() {
 	}
 }
 
+// postgresSettings are those of a server that was set up for its work; the defaults are for one that shares a small machine.
+func postgresSettings() map[string]string {
+	return map[string]string{"shared_buffers": "1GB", "max_wal_size": "4GB", "max_connections": "300"}
+}
+
 // template is the database that is migrated once and cloned for each test.
 const template = "migrated"
 
@@ -71,7 +76,7 @@ func (s *Stack) Postgres(t testing.TB) *pgserver.Server {
 		// The server lives as long as the binary, so no single test's context may end it.
 		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 		defer cancel()
-		if s.postgres, s.failed = pgserver.Start(context.Background(), pgserver.Options{}); s.failed != nil {
+		if s.postgres, s.failed = pgserver.Start(context.Background(), pgserver.Options{Settings: postgresSettings()}); s.failed != nil {
 			return
 		}
 		if s.failed = s.postgres.CreateDatabase(ctx, template, ""); s.failed != nil {

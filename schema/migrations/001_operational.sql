@@ -17,6 +17,8 @@ end $$;
 do $$
 begin
   execute format('grant create on database %I to clerkstream_owner', current_database());
+  -- Large batches go through a temporary table.
+  execute format('grant temporary on database %I to clerkstream_projector', current_database());
 end $$;
 
 comment on schema clerkstream is 'clerkstream''s operational tables: positions, generations, dead letters';
