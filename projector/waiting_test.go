@@ -102,8 +102,7 @@ func TestOneMessageNamesEverythingThatIsWrong(t *testing.T) {
 			t.Errorf("%s is missing in: %v", name, err)
 		}
 	}
-	error := &settings.Error{}
-	if errors.As(err, &error) {
+	if wrong := (*settings.Error)(nil); !errors.As(err, &wrong) {
 		t.Errorf("the error is a %T", err)
 	}
 }
