@@ -12,14 +12,14 @@ func organizationRows(t *testing.T) []decoding {
 	return append(membershipRows(), append(roleRows(t),
 		reads("organization.updated", events.Organization{
 			ID: orgID, Name: "Birchwood Mills & Sons", Slug: "birchwood-mills", ImageURL: image, HasImage: true,
-			MembersCount: number(2), PendingInvitationsCount: number(1), MissingMemberWithElevatedPermissions: true,
-			MaxAllowedMemberships: number(20), AdminDeleteEnabled: true,
+			MembersCount: new(int64(2)), PendingInvitationsCount: new(int64(1)), MissingMemberWithElevatedPermissions: true,
+			MaxAllowedMemberships: new(int64(20)), AdminDeleteEnabled: true,
 			PublicMetadata: jsontext.Value(`{"region":"north"}`), PrivateMetadata: jsontext.Value(`{"ledger":"bm-17"}`),
 			CreatedBy: noorID, RoleSetKey: "role_set:default", LastActiveAt: 1788220800000,
 			CreatedAt: t0 + 3_600_000, UpdatedAt: t0 + day,
 		}),
 		reads("organization.created.few-fields", events.Organization{
-			ID: orgID, Name: "Birchwood Mills", MaxAllowedMemberships: number(20), AdminDeleteEnabled: true,
+			ID: orgID, Name: "Birchwood Mills", MaxAllowedMemberships: new(int64(20)), AdminDeleteEnabled: true,
 			PublicMetadata: jsontext.Value(`{}`), CreatedAt: t0 + 3_600_000, UpdatedAt: t0 + 3_600_000,
 		}),
 		reads("organization.deleted.with-slug", events.Organization{ID: orgID, Slug: "birchwood-mills"}),
@@ -29,7 +29,7 @@ func organizationRows(t *testing.T) []decoding {
 			AffiliationVerification: member(t, "organizationDomain.updated", "affiliation_verification"),
 			OwnershipVerification:   member(t, "organizationDomain.updated", "ownership_verification"),
 			Verification:            member(t, "organizationDomain.updated", "verification"),
-			TotalPendingInvitations: number(2), TotalPendingSuggestions: number(5), CreatedAt: t0 + day, UpdatedAt: t0 + 3*day,
+			TotalPendingInvitations: new(int64(2)), TotalPendingSuggestions: new(int64(5)), CreatedAt: t0 + day, UpdatedAt: t0 + 3*day,
 		}),
 		reads("organizationDomain.deleted", events.OrganizationDomain{ID: "orgdmn_3BwqjMvuosORHZCBZtR1QzSrqf4"}),
 	)...)

@@ -21,9 +21,6 @@ const (
 	day events.Time = 86_400_000
 )
 
-//go:fix inline
-func number(n int64) *int64 { return new(n) }
-
 func verified(strategy string) *events.Verification {
 	return &events.Verification{Status: "verified", Strategy: strategy}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clerkstream/clerkstream/internal/testkit/sequencelog"
 	"github.com/clerkstream/clerkstream/projections"
 )
 
@@ -25,7 +26,7 @@ const (
 func child() int {
 	c := Config{
 		Service: "test", Instance: os.Getenv(childInstance), DatabaseURL: os.Getenv(childDatabase), NATSURL: os.Getenv(childNATS), MaxBatch: 20,
-		Projections: append(projections.All(), sequences{}),
+		Projections: append(projections.All(), sequencelog.Projection{}),
 	}
 	c.switches.unfenced = os.Getenv(childEnv) == "unfenced"
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -128,7 +129,7 @@ func TestWithoutLockAndCompareAndSetTwoProjectorsApplyTwice(t *testing.T) {
 
 func (b *bed) sequencesConfig() Config {
 	c := b.config()
-	c.Projections = append(c.Projections, sequences{})
+	c.Projections = append(c.Projections, sequencelog.Projection{})
 	return c
 }
 

@@ -9,32 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/clerkstream/clerkstream/events"
-	"github.com/clerkstream/clerkstream/projections"
+	"github.com/clerkstream/clerkstream/internal/testkit/sequencelog"
 )
-
-// sequences is a log that keeps the sequence of every message it is given, as often as it is given: what is applied twice shows twice.
-type sequences struct{}
-
-func (sequences) Name() string              { return "sequences" }
-func (sequences) Kind() projections.Kind    { return projections.KindLog }
-func (sequences) Wants(string, string) bool { return true }
-func (sequences) Decode(e *events.Event) (projections.Row, error) {
-	return projections.Row{Key: e.ID}, nil
-}
-
-func (sequences) Definition() projections.Definition {
-	return projections.Definition{Tables: []projections.Table{{Name: "sequences", Columns: "sequence bigint not null"}}}
-}
-
-func (sequences) Write(ctx context.Context, tx pgx.Tx, tables string, rows []projections.Row) (projections.Outcome, error) {
-	list := make([]int64, len(rows))
-	for i, r := range rows {
-		list[i] = int64(r.Sequence)
-	}
-	_, err := tx.Exec(ctx, `insert into `+pgx.Identifier{tables, "sequences"}.Sanitize()+` (sequence) select * from unnest($1::bigint[])`, list)
-	return projections.Outcome{}, err
-}
 
 // applied is how the sequences up to end were applied: how many never, and how many more than once.
 func (b *bed) applied(t *testing.T, end uint64) (missing, repeated int) {
@@ -61,7 +37,7 @@ func TestEveryMessageIsAppliedExactlyOnceWhateverACommitDoesAndSays(t *testing.T
 				t.Parallel()
 				b := newBed(t)
 				c := b.config()
-				c.Projections = append(c.Projections, sequences{})
+				c.Projections = append(c.Projections, sequencelog.Projection{})
 				c.MaxBatch = 7
 				var commits atomic.Int64
 				c.switches.commit = func(ctx context.Context, tx pgx.Tx) error {
@@ -92,7 +68,7 @@ func TestALeaderWhoseBackendIsKilledBeginsAnewAndAppliesNothingTwice(t *testing.
 	t.Parallel()
 	b := newBed(t)
 	c := b.config()
-	c.Projections = append(c.Projections, sequences{})
+	c.Projections = append(c.Projections, sequencelog.Projection{})
 	c.MaxBatch = 5
 	_, _ = b.start(t, c)
 	var end uint64

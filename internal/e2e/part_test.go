@@ -10,13 +10,13 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go"
 
 	"github.com/clerkstream/clerkstream/events"
 	"github.com/clerkstream/clerkstream/internal/ingest"
 	"github.com/clerkstream/clerkstream/internal/settings"
 	"github.com/clerkstream/clerkstream/internal/testkit"
+	"github.com/clerkstream/clerkstream/internal/testkit/sequencelog"
 	"github.com/clerkstream/clerkstream/projections"
 	"github.com/clerkstream/clerkstream/projector"
 )
@@ -56,7 +56,7 @@ func mainIngest() int {
 }
 
 // mainProjector is a service's own projector, with one read model more.
-func mainProjector() int { return projector.Main(append(projections.All(), sequences{})) }
+func mainProjector() int { return projector.Main(append(projections.All(), sequencelog.Projection{})) }
 
 // mainHasty is an ingest that answers before the broker does: what a 2xx must never be.
 func mainHasty() int {
@@ -76,28 +76,4 @@ func mainHasty() int {
 	})}
 	fmt.Fprintln(os.Stderr, "hasty:", server.ListenAndServe())
 	return 1
-}
-
-// sequences is a log that keeps the sequence of every message as often as it is given one: what is applied twice shows twice.
-type sequences struct{}
-
-func (sequences) Name() string              { return "sequences" }
-func (sequences) Kind() projections.Kind    { return projections.KindLog }
-func (sequences) Wants(string, string) bool { return true }
-
-func (sequences) Decode(e *events.Event) (projections.Row, error) {
-	return projections.Row{Key: e.ID}, nil
-}
-
-func (sequences) Definition() projections.Definition {
-	return projections.Definition{Tables: []projections.Table{{Name: "sequences", Columns: "sequence bigint not null"}}}
-}
-
-func (sequences) Write(ctx context.Context, tx pgx.Tx, tables string, rows []projections.Row) (projections.Outcome, error) {
-	list := make([]int64, len(rows))
-	for i, r := range rows {
-		list[i] = int64(r.Sequence)
-	}
-	_, err := tx.Exec(ctx, `insert into `+pgx.Identifier{tables, "sequences"}.Sanitize()+` select * from unnest($1::bigint[])`, list)
-	return projections.Outcome{}, err
 }
