@@ -12,7 +12,8 @@ import (
 	"github.com/clerkstream/clerkstream/events"
 )
 
-// copyFrom is the number of rows from which COPY into a temporary table beats arrays; measured at about 5000, flat around it.
+// copyFrom is the number of rows from which COPY into a temporary table beats arrays: 33 against 44 µs of Postgres' CPU a user at thousands of rows. Where
+// exactly the two cross below that was not measured; a batch of this size takes milliseconds either way.
 const copyFrom = 500
 
 // input is encoded rows on their way into a table: as one array parameter per column, or, when they are many, as a COPY into a temporary
