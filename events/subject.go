@@ -55,9 +55,6 @@ func IsToken(s string) bool {
 	return true
 }
 
-// InstanceSubjects is the wildcard that covers everything of one instance: what its stream listens to.
-func InstanceSubjects(instance string) string { return subjectRoot + "." + instance + ".>" }
-
 // IsUnroutedSubject reports whether subject is the address of an event that has no entity.
 func IsUnroutedSubject(subject string) bool {
 	tokens := strings.Split(subject, ".")

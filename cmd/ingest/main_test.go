@@ -22,6 +22,7 @@ import (
 	broker "github.com/clerkstream/clerkstream/deploy/nats"
 	"github.com/clerkstream/clerkstream/internal/clerksim"
 	"github.com/clerkstream/clerkstream/internal/natsserver"
+	"github.com/clerkstream/clerkstream/internal/testkit/syncbuffer"
 )
 
 const (
@@ -52,7 +53,7 @@ func buildAndRun(m *testing.M) int {
 // process is a running ingest.
 type process struct {
 	cmd    *exec.Cmd
-	stderr *buffer
+	stderr *syncbuffer.Buffer
 	ended  chan struct{}
 	code   int
 }
@@ -60,7 +61,7 @@ type process struct {
 // start runs the binary with nothing in its environment but env.
 func start(t testing.TB, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(binary, args...), stderr: &buffer{}, ended: make(chan struct{})}
+	p := &process{cmd: exec.Command(binary, args...), stderr: &syncbuffer.Buffer{}, ended: make(chan struct{})}
 	p.cmd.Env, p.cmd.Stderr, p.cmd.Stdout = env, p.stderr, p.stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -342,22 +343,4 @@ func await(t testing.TB, what string, done func() bool) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-}
-
-// buffer takes what a process prints while others read it.
-type buffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 	"github.com/clerkstream/clerkstream/internal/ingest"
 	"github.com/clerkstream/clerkstream/internal/natsserver"
 	"github.com/clerkstream/clerkstream/internal/settings"
+	"github.com/clerkstream/clerkstream/internal/testkit/syncbuffer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -83,7 +83,7 @@ func operator(t testing.TB, url string, o ...nats.Option) jetstream.JetStream {
 // target is a running ingest.
 type target struct {
 	*ingest.Server
-	log    *logBuffer
+	log    *syncbuffer.Buffer
 	client *http.Client
 	stop   context.CancelFunc
 	ended  chan struct{} // closed when Run has returned
@@ -105,7 +105,7 @@ func config(url string, change ...func(*ingest.Config)) ingest.Config {
 // run starts an ingest and, when the test ends, stops it and expects a clean end.
 func run(t testing.TB, c ingest.Config) *target {
 	t.Helper()
-	x := &target{log: &logBuffer{}, ended: make(chan struct{}), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	x := &target{log: &syncbuffer.Buffer{}, ended: make(chan struct{}), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewJSONHandler(x.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
@@ -310,22 +310,4 @@ func or[T comparable](v *T, otherwise T) {
 	if zero := *new(T); *v == zero {
 		*v = otherwise
 	}
-}
-
-// logBuffer takes a log that several goroutines write.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }

@@ -1,7 +1,6 @@
 package natsserver_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/clerkstream/clerkstream/internal/natsserver"
+	"github.com/clerkstream/clerkstream/internal/testkit/syncbuffer"
 )
 
 func start(t *testing.T, o natsserver.Options) *natsserver.Server {
@@ -227,7 +226,7 @@ func getJSON(t *testing.T, url string, into any) {
 
 func TestLogIsQuietAndWarningsAreNot(t *testing.T) {
 	t.Parallel()
-	var log buffer
+	var log syncbuffer.Buffer
 	s := start(t, natsserver.Options{
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		Config: `authorization { users: [ { user: u, password: correct } ] }`,
@@ -262,22 +261,4 @@ func TestManyServersAtOnce(t *testing.T) {
 	if len(urls) != 8 {
 		t.Errorf("4 servers listen at %d addresses, want 8", len(urls))
 	}
-}
-
-// buffer is a bytes.Buffer that a server may write to while a test reads.
-type buffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
