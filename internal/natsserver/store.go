@@ -24,7 +24,10 @@ func (s *Server) claimStore(dir string) error {
 	if dir == "" {
 		return s.claimPrivateStore()
 	}
-	lock, err := lockStore(dir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make nats store %s: %w", dir, err)
+	}
+	lock, err := lockStore(dir, os.O_CREATE)
 	if err != nil {
 		return fmt.Errorf("claim nats store %s: %w", dir, err)
 	}
@@ -43,7 +46,7 @@ func (s *Server) claimPrivateStore() error {
 		if dir, err = os.MkdirTemp("", privatePrefix); err != nil {
 			break
 		}
-		if s.lock, err = lockStore(dir); err == nil {
+		if s.lock, err = lockStore(dir, os.O_CREATE); err == nil {
 			s.storeDir, s.private = dir, true
 			return nil
 		}
@@ -51,6 +54,9 @@ func (s *Server) claimPrivateStore() error {
 	return fmt.Errorf("make nats store: %w", err)
 }
 
+// sweepStores opens only locks that are there: making one would bring back the
+// directory of a server that is stopping just now. A directory without a lock is
+// one whose maker died before its first file, so it is empty.
 func sweepStores() {
 	left, err := filepath.Glob(filepath.Join(os.TempDir(), privatePrefix+"*"))
 	if err != nil {
@@ -60,9 +66,12 @@ func sweepStores() {
 		if !ours(dir) {
 			continue // in /tmp anybody may make a name like that
 		}
-		if owner, err := lockStore(dir); err == nil {
+		switch owner, err := lockStore(dir, 0); {
+		case err == nil:
 			os.RemoveAll(dir)
 			owner.Close()
+		case errors.Is(err, fs.ErrNotExist):
+			os.Remove(dir) // fails unless empty
 		}
 	}
 }
@@ -76,15 +85,12 @@ func ours(dir string) bool {
 	return ok && int(owner.Uid) == os.Getuid()
 }
 
-// lockStore makes the directory if need be, and locks the file in it. The file
-// must still be the one in the directory afterwards: the owner who was waited for
-// may have removed both.
-func lockStore(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
+// lockStore locks the file in the directory, made if create is os.O_CREATE. The
+// file must still be the one in the directory afterwards: the owner who was waited
+// for may have removed both.
+func lockStore(dir string, create int) (*os.File, error) {
 	path := filepath.Join(dir, lockName)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(path, create|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}

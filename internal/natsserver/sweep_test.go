@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/clerkstream/clerkstream/internal/natsserver"
@@ -55,4 +56,25 @@ func TestStoreOfAKilledProcessIsSweptAndThatOfALivingOneIsNot(t *testing.T) {
 	if _, err := os.Stat(alive.StoreDir()); err != nil {
 		t.Errorf("the store of a living server: %v", err)
 	}
+}
+
+func TestSweepNeverBringsBackAStoreThatIsGoing(t *testing.T) {
+	t.Parallel()
+	var others sync.WaitGroup
+	for range 4 {
+		others.Go(func() {
+			for range 10 {
+				s, err := natsserver.Start(t.Context(), natsserver.Options{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				s.Stop()
+				if _, err := os.Stat(s.StoreDir()); !os.IsNotExist(err) {
+					t.Errorf("store %s of a stopped server: %v", s.StoreDir(), err)
+				}
+			}
+		})
+	}
+	others.Wait()
 }

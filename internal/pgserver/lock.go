@@ -20,8 +20,14 @@ var errLocked = errors.New("locked")
 // says that the owner is dead, not that the server is.
 type lock struct{ f *os.File }
 
-func tryLock(path string) (*lock, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+func tryLock(path string) (*lock, error) { return tryLockFile(path, os.O_CREATE) }
+
+// tryLockThere never makes the file: in a folder that its owner is removing just
+// now a new file would keep the folder.
+func tryLockThere(path string) (*lock, error) { return tryLockFile(path, 0) }
+
+func tryLockFile(path string, create int) (*lock, error) {
+	f, err := os.OpenFile(path, create|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -32,8 +32,12 @@ func sweep(ctx context.Context, base string, log *slog.Logger) {
 		return
 	}
 	for _, run := range runs {
-		owner, err := tryLock(filepath.Join(run, ownerFile))
+		owner, err := tryLockThere(filepath.Join(run, ownerFile))
 		if errors.Is(err, errLocked) {
+			continue
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			os.Remove(run) // its maker died before the first file; fails unless empty
 			continue
 		}
 		if err == nil {
