@@ -1,7 +1,5 @@
 package events
 
-import "github.com/go-json-experiment/json/jsontext"
-
 // Payer says who pays. The side that is not used is an empty string or missing.
 type Payer struct {
 	ID             string `json:"id"`
@@ -33,42 +31,42 @@ func (s *Subscription) normalize(*Event) {
 
 // SubscriptionItem is the data of the subscriptionItem events: one plan of one subscription.
 type SubscriptionItem struct {
-	ID             string         `json:"id"`
-	SubscriptionID string         `json:"subscription_id"`
-	Payer          Payer          `json:"payer"`
-	Status         string         `json:"status"`
-	IsFreeTrial    bool           `json:"is_free_trial"`
-	PlanID         string         `json:"plan_id"`
-	Plan           jsontext.Value `json:"plan"`
-	Interval       string         `json:"interval"`
-	PeriodStart    Time           `json:"period_start"`
+	ID             string `json:"id"`
+	SubscriptionID string `json:"subscription_id"`
+	Payer          Payer  `json:"payer"`
+	Status         string `json:"status"`
+	IsFreeTrial    bool   `json:"is_free_trial"`
+	PlanID         string `json:"plan_id"`
+	Plan           JSON   `json:"plan"`
+	Interval       string `json:"interval"`
+	PeriodStart    Time   `json:"period_start"`
 	// PeriodEnd is none for the default plan, which never ends.
-	PeriodEnd Time           `json:"period_end"`
-	Seats     jsontext.Value `json:"seats"`
-	CreatedAt Time           `json:"created_at"`
-	UpdatedAt Time           `json:"updated_at"`
+	PeriodEnd Time `json:"period_end"`
+	Seats     JSON `json:"seats"`
+	CreatedAt Time `json:"created_at"`
+	UpdatedAt Time `json:"updated_at"`
 }
 
 // PaymentAttempt is the data of the paymentAttempt events.
 type PaymentAttempt struct {
-	ID                string         `json:"id"`
-	PaymentID         string         `json:"payment_id"`
-	StatementID       string         `json:"statement_id"`
-	InvoiceID         string         `json:"invoice_id"`
-	GatewayExternalID string         `json:"gateway_external_id"`
-	Status            string         `json:"status"`
-	ChargeType        string         `json:"charge_type"`
-	Payer             Payer          `json:"payer"`
-	BillingDate       Time           `json:"billing_date"`
-	PaidAt            Time           `json:"paid_at"`
-	FailedAt          Time           `json:"failed_at"`
-	FailedReason      jsontext.Value `json:"failed_reason"`
-	Totals            jsontext.Value `json:"totals"`
-	PaymentSource     jsontext.Value `json:"payment_source"`
-	Payee             jsontext.Value `json:"payee"`
-	SubscriptionItems jsontext.Value `json:"subscription_items"`
-	CreatedAt         Time           `json:"created_at"`
-	UpdatedAt         Time           `json:"updated_at"`
+	ID                string `json:"id"`
+	PaymentID         string `json:"payment_id"`
+	StatementID       string `json:"statement_id"`
+	InvoiceID         string `json:"invoice_id"`
+	GatewayExternalID string `json:"gateway_external_id"`
+	Status            string `json:"status"`
+	ChargeType        string `json:"charge_type"`
+	Payer             Payer  `json:"payer"`
+	BillingDate       Time   `json:"billing_date"`
+	PaidAt            Time   `json:"paid_at"`
+	FailedAt          Time   `json:"failed_at"`
+	FailedReason      JSON   `json:"failed_reason"`
+	Totals            JSON   `json:"totals"`
+	PaymentSource     JSON   `json:"payment_source"`
+	Payee             JSON   `json:"payee"`
+	SubscriptionItems JSON   `json:"subscription_items"`
+	CreatedAt         Time   `json:"created_at"`
+	UpdatedAt         Time   `json:"updated_at"`
 	// Type is the name that Clerk's guides give ChargeType; reading a payload moves it there.
 	Type string `json:"type"`
 }

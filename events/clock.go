@@ -11,12 +11,8 @@ import (
 // Time is a moment in ms since 1970, as Clerk writes it; 0 is none. It reads seconds too (below 1e12), numbers in quotes and null.
 type Time int64
 
-// UnmarshalJSONFrom implements the decoder's interface.
-func (t *Time) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	raw, err := dec.ReadValue()
-	if err != nil {
-		return err
-	}
+// UnmarshalJSON implements the decoders' interface.
+func (t *Time) UnmarshalJSON(raw []byte) error {
 	*t = Time(clock(raw))
 	return nil
 }

@@ -120,3 +120,42 @@ func FuzzRedact(f *testing.F) {
 	f.Add([]byte("{\"type\":\"user.updated\",\"data\":{\"id\":\"u_1\",\"\\ud800\":{\"otp_code\":1\t}}}"), false)
 	f.Fuzz(func(t *testing.T, body []byte, keepPrivate bool) { checkRedaction(t, body, keepPrivate) })
 }
+
+// FuzzPayload holds the quick decoder to the exact one: they take the same bodies and read them alike.
+func FuzzPayload(f *testing.F) {
+	addSamples(f, func(body []byte) { f.Add(body) })
+	for _, data := range []string{
+		`{"id":"a","id":"b","verification":null}`, `{"email_addresses":[{"verification":{"status":"verified"},"verification":{}}]}`, `{"FIRST_NAME":"x"}`,
+		`{"first_name":"\ud800\u0000\u00e9"}`, `{"members_count":1e2}`, `{"members_count":9223372036854775808}`, `{"banned":null}`, `{"public_metadata":  {"a" : 1} }`,
+		`{"created_at":"1788256800","updated_at":1.5e3}`, `{"x":[1,]}`, `{"x":{"a":1,}}`, `{"x":01}`, `{"x":+1}`, `{"x":.5}`, `{"x":1.}`, `{"x":1e}`, "{\"x\":\"\t\"}", `{"x":nul}`, `{"x":"\x"}`,
+	} {
+		f.Add([]byte(`{"type":"user.updated","data":` + data + `}`))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		e := events.Event{ID: "msg_1", Object: "user", Type: "user.updated", Body: body}
+		sameAsExact[events.User](t, &e)
+		sameAsExact[events.Organization](t, &e)
+		sameAsExact[events.OrganizationMembership](t, &e)
+		sameAsExact[events.OrganizationInvitation](t, &e)
+		sameAsExact[events.OrganizationDomain](t, &e)
+		sameAsExact[events.Role](t, &e)
+		sameAsExact[events.SubscriptionItem](t, &e)
+		sameAsExact[events.PaymentAttempt](t, &e)
+		// What lists are made of.
+		sameAsExact[events.EmailAddress](t, &e)
+		sameAsExact[events.ExternalAccount](t, &e)
+		sameAsExact[[]events.EnterpriseAccount](t, &e)
+	})
+}
+
+func sameAsExact[T any](t *testing.T, e *events.Event) {
+	t.Helper()
+	quick, quickErr := events.Payload[T](e)
+	exact, exactErr := events.ExactPayload[T](e)
+	if (quickErr == nil) != (exactErr == nil) {
+		t.Fatalf("%T: %v, exactly %v", quick, quickErr, exactErr)
+	}
+	if quickErr == nil && !reflect.DeepEqual(quick, exact) {
+		t.Fatalf("%T: %+v, exactly %+v", quick, quick, exact)
+	}
+}

@@ -1,7 +1,5 @@
 package events
 
-import "github.com/go-json-experiment/json/jsontext"
-
 // Organization is the data of organization.created and .updated; .deleted fills ID and Slug only.
 type Organization struct {
 	ID       string `json:"id"`
@@ -16,14 +14,14 @@ type Organization struct {
 	MissingMemberWithElevatedPermissions bool   `json:"missing_member_with_elevated_permissions"`
 	MaxAllowedMemberships                *int64 `json:"max_allowed_memberships"`
 
-	AdminDeleteEnabled bool           `json:"admin_delete_enabled"`
-	PublicMetadata     jsontext.Value `json:"public_metadata"`
-	PrivateMetadata    jsontext.Value `json:"private_metadata"`
-	CreatedBy          string         `json:"created_by"`
-	RoleSetKey         string         `json:"role_set_key"`
-	LastActiveAt       Time           `json:"last_active_at"`
-	CreatedAt          Time           `json:"created_at"`
-	UpdatedAt          Time           `json:"updated_at"`
+	AdminDeleteEnabled bool   `json:"admin_delete_enabled"`
+	PublicMetadata     JSON   `json:"public_metadata"`
+	PrivateMetadata    JSON   `json:"private_metadata"`
+	CreatedBy          string `json:"created_by"`
+	RoleSetKey         string `json:"role_set_key"`
+	LastActiveAt       Time   `json:"last_active_at"`
+	CreatedAt          Time   `json:"created_at"`
+	UpdatedAt          Time   `json:"updated_at"`
 }
 
 // OrganizationMembership is the data of all three organizationMembership events; .deleted carries the full membership too.
@@ -32,9 +30,9 @@ type OrganizationMembership struct {
 	Role     string `json:"role"`
 	RoleName string `json:"role_name"`
 	// Permissions is a copy taken when the event was made; the roles tell what holds now.
-	Permissions     jsontext.Value `json:"permissions"`
-	PublicMetadata  jsontext.Value `json:"public_metadata"`
-	PrivateMetadata jsontext.Value `json:"private_metadata"`
+	Permissions     JSON `json:"permissions"`
+	PublicMetadata  JSON `json:"public_metadata"`
+	PrivateMetadata JSON `json:"private_metadata"`
 	Organization    struct {
 		ID string `json:"id"`
 	} `json:"organization"`
@@ -48,19 +46,19 @@ type OrganizationMembership struct {
 // OrganizationInvitation is the data of organizationInvitation.created, .accepted and .revoked. Its url is a credential and never on
 // the stream.
 type OrganizationInvitation struct {
-	ID              string         `json:"id"`
-	OrganizationID  string         `json:"organization_id"`
-	EmailAddress    string         `json:"email_address"`
-	Role            string         `json:"role"`
-	RoleName        string         `json:"role_name"`
-	Status          string         `json:"status"`
-	InviterID       string         `json:"inviter_id"`
-	UserID          string         `json:"user_id"`
-	PublicMetadata  jsontext.Value `json:"public_metadata"`
-	PrivateMetadata jsontext.Value `json:"private_metadata"`
-	ExpiresAt       Time           `json:"expires_at"`
-	CreatedAt       Time           `json:"created_at"`
-	UpdatedAt       Time           `json:"updated_at"`
+	ID              string `json:"id"`
+	OrganizationID  string `json:"organization_id"`
+	EmailAddress    string `json:"email_address"`
+	Role            string `json:"role"`
+	RoleName        string `json:"role_name"`
+	Status          string `json:"status"`
+	InviterID       string `json:"inviter_id"`
+	UserID          string `json:"user_id"`
+	PublicMetadata  JSON   `json:"public_metadata"`
+	PrivateMetadata JSON   `json:"private_metadata"`
+	ExpiresAt       Time   `json:"expires_at"`
+	CreatedAt       Time   `json:"created_at"`
+	UpdatedAt       Time   `json:"updated_at"`
 	// PublicOrganizationData names the organization where organization_id, which Clerk's schema leaves optional, is missing.
 	PublicOrganizationData struct {
 		ID string `json:"id"`
@@ -105,19 +103,19 @@ func statusOf(verb, created string) string {
 
 // OrganizationDomain is the data of organizationDomain.created and .updated; .deleted fills ID only.
 type OrganizationDomain struct {
-	ID                      string         `json:"id"`
-	OrganizationID          string         `json:"organization_id"`
-	Name                    string         `json:"name"`
-	EnrollmentMode          string         `json:"enrollment_mode"`
-	AffiliationEmailAddress string         `json:"affiliation_email_address"`
-	AffiliationVerification jsontext.Value `json:"affiliation_verification"`
-	OwnershipVerification   jsontext.Value `json:"ownership_verification"`
+	ID                      string `json:"id"`
+	OrganizationID          string `json:"organization_id"`
+	Name                    string `json:"name"`
+	EnrollmentMode          string `json:"enrollment_mode"`
+	AffiliationEmailAddress string `json:"affiliation_email_address"`
+	AffiliationVerification JSON   `json:"affiliation_verification"`
+	OwnershipVerification   JSON   `json:"ownership_verification"`
 	// Verification is the older name of AffiliationVerification; reading a payload moves it there.
-	Verification            jsontext.Value `json:"verification"`
-	TotalPendingInvitations *int64         `json:"total_pending_invitations"`
-	TotalPendingSuggestions *int64         `json:"total_pending_suggestions"`
-	CreatedAt               Time           `json:"created_at"`
-	UpdatedAt               Time           `json:"updated_at"`
+	Verification            JSON   `json:"verification"`
+	TotalPendingInvitations *int64 `json:"total_pending_invitations"`
+	TotalPendingSuggestions *int64 `json:"total_pending_suggestions"`
+	CreatedAt               Time   `json:"created_at"`
+	UpdatedAt               Time   `json:"updated_at"`
 }
 
 func (d *OrganizationDomain) normalize(*Event) {

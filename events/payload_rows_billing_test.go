@@ -3,8 +3,6 @@ package events_test
 import (
 	"testing"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/clerkstream/clerkstream/events"
 )
 
@@ -52,13 +50,13 @@ func itemRows(t *testing.T) []decoding {
 		reads("subscriptionItem.freeTrialEnding", events.SubscriptionItem{
 			ID: itemID, SubscriptionID: subID, Payer: mills, Status: "active", IsFreeTrial: true,
 			PlanID: planID, Plan: member(t, "subscriptionItem.freeTrialEnding", "plan"), Interval: "month",
-			PeriodStart: t0 + 5*day, PeriodEnd: t0 + 35*day, Seats: jsontext.Value(`{"quantity":12}`),
+			PeriodStart: t0 + 5*day, PeriodEnd: t0 + 35*day, Seats: events.JSON(`{"quantity":12}`),
 			CreatedAt: t0 + 5*day, UpdatedAt: t0 + 21*day,
 		}),
 		reads("subscriptionItem.active.seats-null", events.SubscriptionItem{
 			ID: itemID, SubscriptionID: subID, Payer: mills, Status: "active", PlanID: planID,
 			Plan: member(t, "subscriptionItem.active", "plan"), Interval: "month", PeriodStart: t0 + 5*day, PeriodEnd: t0 + 35*day,
-			Seats: jsontext.Value(`{"quantity":null}`), CreatedAt: t0 + 5*day, UpdatedAt: t0 + 5*day,
+			Seats: events.JSON(`{"quantity":null}`), CreatedAt: t0 + 5*day, UpdatedAt: t0 + 5*day,
 		}),
 		reads("subscriptionItem.updated.few-fields", events.SubscriptionItem{
 			ID: itemID, SubscriptionID: subID, Status: "active", PeriodStart: t0 + 5*day, CreatedAt: t0 + 5*day, UpdatedAt: t0 + 5*day,
@@ -72,7 +70,7 @@ func paymentRows(t *testing.T) []decoding {
 		ID: "cpa_3BPayment00000000000000001", PaymentID: "cpayment_3BPayment0000000000001",
 		StatementID: "stmt_3BStatement00000000000001", GatewayExternalID: "pi_EXAMPLE0000000000000042",
 		Status: "failed", ChargeType: "recurring", Payer: mills, BillingDate: t0 + 5*day, FailedAt: t0 + 5*day + 880,
-		FailedReason: jsontext.Value(`{"code":"card_declined","decline_code":"insufficient_funds"}`),
+		FailedReason: events.JSON(`{"code":"card_declined","decline_code":"insufficient_funds"}`),
 		Totals:       member(t, name, "totals"), PaymentSource: member(t, name, "payment_source"), Payee: member(t, name, "payee"),
 		SubscriptionItems: member(t, name, "subscription_items"), CreatedAt: t0 + 5*day, UpdatedAt: t0 + 5*day + 900,
 	}
@@ -84,7 +82,7 @@ func paymentRows(t *testing.T) []decoding {
 
 	bare := renamed
 	bare.ID, bare.Type, bare.ChargeType, bare.Payer = "pa_3BOtherPrefix0000000000001", "", "checkout", tomaszPays
-	bare.Totals, bare.PaymentSource, bare.SubscriptionItems, bare.InvoiceID = nil, nil, jsontext.Value(`[]`), "inv_3BDeprecated000000000000001"
+	bare.Totals, bare.PaymentSource, bare.SubscriptionItems, bare.InvoiceID = nil, nil, events.JSON(`[]`), "inv_3BDeprecated000000000000001"
 	return []decoding{
 		reads(name, failed),
 		reads("paymentAttempt.updated", paid),

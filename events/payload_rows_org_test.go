@@ -3,8 +3,6 @@ package events_test
 import (
 	"testing"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/clerkstream/clerkstream/events"
 )
 
@@ -14,13 +12,13 @@ func organizationRows(t *testing.T) []decoding {
 			ID: orgID, Name: "Birchwood Mills & Sons", Slug: "birchwood-mills", ImageURL: image, HasImage: true,
 			MembersCount: new(int64(2)), PendingInvitationsCount: new(int64(1)), MissingMemberWithElevatedPermissions: true,
 			MaxAllowedMemberships: new(int64(20)), AdminDeleteEnabled: true,
-			PublicMetadata: jsontext.Value(`{"region":"north"}`), PrivateMetadata: jsontext.Value(`{"ledger":"bm-17"}`),
+			PublicMetadata: events.JSON(`{"region":"north"}`), PrivateMetadata: events.JSON(`{"ledger":"bm-17"}`),
 			CreatedBy: noorID, RoleSetKey: "role_set:default", LastActiveAt: 1788220800000,
 			CreatedAt: t0 + 3_600_000, UpdatedAt: t0 + day,
 		}),
 		reads("organization.created.few-fields", events.Organization{
 			ID: orgID, Name: "Birchwood Mills", MaxAllowedMemberships: new(int64(20)), AdminDeleteEnabled: true,
-			PublicMetadata: jsontext.Value(`{}`), CreatedAt: t0 + 3_600_000, UpdatedAt: t0 + 3_600_000,
+			PublicMetadata: events.JSON(`{}`), CreatedAt: t0 + 3_600_000, UpdatedAt: t0 + 3_600_000,
 		}),
 		reads("organization.deleted.with-slug", events.Organization{ID: orgID, Slug: "birchwood-mills"}),
 		reads("organizationDomain.updated", events.OrganizationDomain{
@@ -38,8 +36,8 @@ func organizationRows(t *testing.T) []decoding {
 func membershipRows() []decoding {
 	member := events.OrganizationMembership{
 		ID: "orgmem_3BIXpwYIhjhtLbyLot7m5pTXnft", Role: "org:bookkeeper", RoleName: "Bookkeeper",
-		Permissions:    jsontext.Value(`["org:ledger:read"]`),
-		PublicMetadata: jsontext.Value(`{"desk":"4F"}`), PrivateMetadata: jsontext.Value(`{"salary_band":"C"}`),
+		Permissions:    events.JSON(`["org:ledger:read"]`),
+		PublicMetadata: events.JSON(`{"desk":"4F"}`), PrivateMetadata: events.JSON(`{"salary_band":"C"}`),
 		CreatedAt: t0 + 7_200_000, UpdatedAt: t0 + 2*day,
 	}
 	member.Organization.ID, member.PublicUserData.UserID = orgID, tomaszID
@@ -47,7 +45,7 @@ func membershipRows() []decoding {
 	invited := events.OrganizationInvitation{
 		ID: "orginv_3BjhqNU3GZoAvleWjDhrCx3PFLG", OrganizationID: orgID, EmailAddress: "newcomer@elsewhere.example",
 		Role: "org:member", RoleName: "Member", Status: "accepted", InviterID: noorID, UserID: leaverID,
-		PublicMetadata: jsontext.Value(`{"team":"looms"}`), PrivateMetadata: jsontext.Value(`{}`),
+		PublicMetadata: events.JSON(`{"team":"looms"}`), PrivateMetadata: events.JSON(`{}`),
 		ExpiresAt: t0 + 31*day, CreatedAt: t0 + day, UpdatedAt: t0 + 2*day,
 	}
 	invited.PublicOrganizationData.ID = orgID

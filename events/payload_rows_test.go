@@ -3,8 +3,6 @@ package events_test
 import (
 	"testing"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/clerkstream/clerkstream/events"
 )
 
@@ -68,9 +66,9 @@ func noor(t *testing.T) events.User {
 		SAMLAccounts:       events.List[events.EnterpriseAccount]{Raw: member(t, name, "saml_accounts"), Items: saml},
 		PasswordEnabled:    true, TwoFactorEnabled: true, TOTPEnabled: true, BackupCodeEnabled: true,
 		PasswordLastUpdatedAt: t0, MFAEnabledAt: t0 + 2*day,
-		PublicMetadata:    jsontext.Value(`{"tier":"gold"}`),
-		PrivateMetadata:   jsontext.Value(`{"risk_score":7}`),
-		UnsafeMetadata:    jsontext.Value(`{"signup_source":"ad-17"}`),
+		PublicMetadata:    events.JSON(`{"tier":"gold"}`),
+		PrivateMetadata:   events.JSON(`{"risk_score":7}`),
+		UnsafeMetadata:    events.JSON(`{"signup_source":"ad-17"}`),
 		DeleteSelfEnabled: true, CreateOrganizationEnabled: true,
 		LastActiveAt: 1788220800000, LastSignInAt: t0 + 150, LegalAcceptedAt: t0, CreatedAt: t0, UpdatedAt: t0 + 2*day,
 	}
@@ -83,9 +81,9 @@ func tomasz(t *testing.T, name string) events.User {
 		EmailAddresses: events.List[events.EmailAddress]{Raw: member(t, name, "email_addresses"), Items: []events.EmailAddress{
 			{ID: emailID, EmailAddress: "tomasz@birchwood.example", Verification: verified("email_code")},
 		}},
-		Web3Wallets: []events.Web3Wallet{}, Passkeys: jsontext.Value(`[]`),
+		Web3Wallets: []events.Web3Wallet{}, Passkeys: events.JSON(`[]`),
 		PasswordEnabled: true, PasswordLastUpdatedAt: t0 + day,
-		PublicMetadata: jsontext.Value(`{}`), PrivateMetadata: jsontext.Value(`{}`), UnsafeMetadata: jsontext.Value(`{}`),
+		PublicMetadata: events.JSON(`{}`), PrivateMetadata: events.JSON(`{}`), UnsafeMetadata: events.JSON(`{}`),
 		DeleteSelfEnabled: true, CreateOrganizationEnabled: true,
 		LastActiveAt: 1788307200000, LastSignInAt: t0 + day + 40, CreatedAt: t0 + day,
 	}
@@ -103,7 +101,7 @@ func userRows(t *testing.T) []decoding {
 	locked.Locked, locked.UpdatedAt = true, t0+5*day+3_600_000
 	gone := tomasz(t, "user.updated.deprovisioned")
 	gone.Deprovisioned, gone.UpdatedAt = true, t0+6*day
-	gone.SCIM = jsontext.Value(`{"directory_id":"dir_3BdhOp9bhSjuVmYywCCZ6BARpPZ","directory_enabled":true,"external_id":"00u-birchwood-0002"}`)
+	gone.SCIM = events.JSON(`{"directory_id":"dir_3BdhOp9bhSjuVmYywCCZ6BARpPZ","directory_enabled":true,"external_id":"00u-birchwood-0002"}`)
 	return []decoding{
 		reads("user.updated", noor(t)),
 		reads("user.updated.bypass-client-trust", trusted),
@@ -119,13 +117,13 @@ func sessionRows(t *testing.T) []decoding {
 	return []decoding{
 		reads("session.created.impersonated", events.Session{
 			ID: "sess_3BLipiROB1UOrmhVZTbpOsPISiX", UserID: tomaszID, ClientID: "client_3BTr18azbt038TrYMG6Fc23kkKs", Status: "active",
-			Actor: jsontext.Value(`{"sub":"` + noorID + `"}`), LastActiveOrganizationID: orgID, LastActiveAt: t0 + 10_800_000,
+			Actor: events.JSON(`{"sub":"` + noorID + `"}`), LastActiveOrganizationID: orgID, LastActiveAt: t0 + 10_800_000,
 			LatestActivity: member(t, "session.created.impersonated", "latest_activity"),
 			ExpireAt:       t0 + 10*day, AbandonAt: t0 + 40*day, CreatedAt: t0 + 10_800_000, UpdatedAt: t0 + 10_800_000,
 		}),
 		reads("enterpriseConnection.updated.polled", events.EnterpriseConnection{
 			ID: "entconn_3BoKx2S51eNwvUmLdhqJFyYbiB2", Name: "Birchwood Okta", OrganizationID: orgID, Active: true,
-			Provider: "saml_okta", Protocol: "saml", Domains: jsontext.Value(`["birchwood.example","mills.example"]`),
+			Provider: "saml_okta", Protocol: "saml", Domains: events.JSON(`["birchwood.example","mills.example"]`),
 			SyncUserAttributes: true, AllowSubdomains: true, DisableAdditionalIdentifications: true,
 			CreatedAt: t0 - 30*day, UpdatedAt: t0 - 3*day,
 		}),
@@ -146,7 +144,7 @@ func messageRows(t *testing.T) []decoding {
 		}),
 		reads("waitlistEntry.updated", events.WaitlistEntry{
 			ID: "wle_3BC8N1Y1zcSp531AVEWBDi7EGoH", EmailAddress: "eager@elsewhere.example", Status: "invited", IsLocked: true,
-			Invitation: jsontext.Value(`{"object":"invitation","id":"inv_3BkzshV0AsZY6UHifPcOKRDiI4C",` +
+			Invitation: events.JSON(`{"object":"invitation","id":"inv_3BkzshV0AsZY6UHifPcOKRDiI4C",` +
 				`"email_address":"eager@elsewhere.example","public_metadata":{},"revoked":false,"status":"pending","url":null,` +
 				`"expires_at":1790503200000,"created_at":1787911200000,"updated_at":1787911200000}`),
 			CreatedAt: t0 - 5*day, UpdatedAt: t0 - 4*day,

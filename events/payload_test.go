@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clerkstream/clerkstream/events"
@@ -65,7 +64,7 @@ func noteFields(v reflect.Value, set map[string]bool) {
 			noteFields(v.Elem(), set)
 		}
 	case reflect.Slice:
-		if v.Type() == reflect.TypeFor[jsontext.Value]() {
+		if v.Type() == reflect.TypeFor[events.JSON]() {
 			return
 		}
 		for i := range v.Len() {
@@ -81,8 +80,8 @@ func noteFields(v reflect.Value, set map[string]bool) {
 }
 
 // sameJSON compares two raw values but for their white space.
-func sameJSON(a, b jsontext.Value) bool {
-	compact := func(v jsontext.Value) string {
+func sameJSON(a, b events.JSON) bool {
+	compact := func(v events.JSON) string {
 		var out bytes.Buffer
 		if len(v) > 0 && json.Compact(&out, v) != nil {
 			return "not JSON: " + string(v)
@@ -101,7 +100,7 @@ func keepingPrivate(t *testing.T, name string) *events.Event {
 }
 
 // member is what encoding/json finds at a path below data of a sample: an independent reading of the same bytes.
-func member(t *testing.T, name string, path ...string) jsontext.Value {
+func member(t *testing.T, name string, path ...string) events.JSON {
 	t.Helper()
 	raw := json.RawMessage(sample(t, name))
 	for _, step := range append([]string{"data"}, path...) {
@@ -113,7 +112,7 @@ func member(t *testing.T, name string, path ...string) jsontext.Value {
 			t.Fatalf("%s has no %s", name, step)
 		}
 	}
-	return jsontext.Value(raw)
+	return events.JSON(raw)
 }
 
 // TestRawListsAreTheBytesOfTheBody: who stores a list stores what Clerk sent, not what we made of it.
@@ -124,7 +123,7 @@ func TestRawListsAreTheBytesOfTheBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, raw := range map[string]jsontext.Value{
+	for name, raw := range map[string]events.JSON{
 		"email_addresses": u.EmailAddresses.Raw, "phone_numbers": u.PhoneNumbers.Raw, "external_accounts": u.ExternalAccounts.Raw,
 		"enterprise_accounts": u.EnterpriseAccounts.Raw, "public_metadata": u.PublicMetadata, "passkeys": u.Passkeys,
 	} {

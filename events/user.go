@@ -1,7 +1,5 @@
 package events
 
-import "github.com/go-json-experiment/json/jsontext"
-
 // User is the data of user.created and user.updated; user.deleted fills ID and ExternalID only. Source of every field here and in
 // the other payloads: Clerk's webhook schemas (clerk/openapi-specs, webhooks/2025-04-15.yml) and its JavaScript types.
 type User struct {
@@ -21,7 +19,7 @@ type User struct {
 	EmailAddresses        List[EmailAddress]      `json:"email_addresses"`
 	PhoneNumbers          List[PhoneNumber]       `json:"phone_numbers"`
 	Web3Wallets           []Web3Wallet            `json:"web3_wallets"`
-	Passkeys              jsontext.Value          `json:"passkeys"`
+	Passkeys              JSON                    `json:"passkeys"`
 	ExternalAccounts      List[ExternalAccount]   `json:"external_accounts"`
 	EnterpriseAccounts    List[EnterpriseAccount] `json:"enterprise_accounts"`
 	// SAMLAccounts is the older name of EnterpriseAccounts; reading a payload moves it there.
@@ -40,11 +38,11 @@ type User struct {
 	Locked        bool `json:"locked"`
 	Deprovisioned bool `json:"deprovisioned"`
 
-	PublicMetadata  jsontext.Value `json:"public_metadata"`
-	PrivateMetadata jsontext.Value `json:"private_metadata"`
+	PublicMetadata  JSON `json:"public_metadata"`
+	PrivateMetadata JSON `json:"private_metadata"`
 	// UnsafeMetadata is writable by the user: never authorise on it.
-	UnsafeMetadata jsontext.Value `json:"unsafe_metadata"`
-	SCIM           jsontext.Value `json:"scim"`
+	UnsafeMetadata JSON `json:"unsafe_metadata"`
+	SCIM           JSON `json:"scim"`
 
 	DeleteSelfEnabled         bool `json:"delete_self_enabled"`
 	CreateOrganizationEnabled bool `json:"create_organization_enabled"`

@@ -1,7 +1,5 @@
 package events
 
-import "github.com/go-json-experiment/json/jsontext"
-
 // WaitlistEntry is the data of waitlistEntry.created and .updated.
 type WaitlistEntry struct {
 	ID           string `json:"id"`
@@ -9,7 +7,7 @@ type WaitlistEntry struct {
 	Status       string `json:"status"`
 	IsLocked     bool   `json:"is_locked"`
 	// Invitation is the invitation that answered the entry, without its url, which is a credential.
-	Invitation jsontext.Value `json:"invitation"`
-	CreatedAt  Time           `json:"created_at"`
-	UpdatedAt  Time           `json:"updated_at"`
+	Invitation JSON `json:"invitation"`
+	CreatedAt  Time `json:"created_at"`
+	UpdatedAt  Time `json:"updated_at"`
 }

@@ -1,8 +1,6 @@
 package projections
 
 import (
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/clerkstream/clerkstream/events"
 )
 
@@ -40,11 +38,11 @@ func subscriptionItems() Projection {
 			Text("status", func(i *T) string { return i.Status }),
 			Bool("is_free_trial", func(i *T) bool { return i.IsFreeTrial }),
 			Text("plan_id", func(i *T) string { return i.PlanID }),
-			JSON("plan", func(i *T) jsontext.Value { return i.Plan }),
+			JSON("plan", func(i *T) events.JSON { return i.Plan }),
 			Text("interval", func(i *T) string { return i.Interval }),
 			Moment("period_start", func(i *T) events.Time { return i.PeriodStart }),
 			Moment("period_end", func(i *T) events.Time { return i.PeriodEnd }),
-			JSON("seats", func(i *T) jsontext.Value { return i.Seats }),
+			JSON("seats", func(i *T) events.JSON { return i.Seats }),
 			Moment("created_at", func(i *T) events.Time { return i.CreatedAt }),
 			Moment("updated_at", func(i *T) events.Time { return i.UpdatedAt }),
 		},
@@ -69,11 +67,11 @@ func paymentAttempts() Projection {
 			Moment("billing_date", func(p *T) events.Time { return p.BillingDate }),
 			Moment("paid_at", func(p *T) events.Time { return p.PaidAt }),
 			Moment("failed_at", func(p *T) events.Time { return p.FailedAt }),
-			JSON("failed_reason", func(p *T) jsontext.Value { return p.FailedReason }),
-			JSON("totals", func(p *T) jsontext.Value { return p.Totals }),
-			JSON("payment_source", func(p *T) jsontext.Value { return p.PaymentSource }),
-			JSON("payee", func(p *T) jsontext.Value { return p.Payee }),
-			JSONArray("subscription_items", func(p *T) jsontext.Value { return p.SubscriptionItems }),
+			JSON("failed_reason", func(p *T) events.JSON { return p.FailedReason }),
+			JSON("totals", func(p *T) events.JSON { return p.Totals }),
+			JSON("payment_source", func(p *T) events.JSON { return p.PaymentSource }),
+			JSON("payee", func(p *T) events.JSON { return p.Payee }),
+			JSONArray("subscription_items", func(p *T) events.JSON { return p.SubscriptionItems }),
 			Moment("created_at", func(p *T) events.Time { return p.CreatedAt }),
 			Moment("updated_at", func(p *T) events.Time { return p.UpdatedAt }),
 		},

@@ -1,8 +1,6 @@
 package projections
 
 import (
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/clerkstream/clerkstream/events"
 )
 
@@ -45,25 +43,25 @@ func Moment[T any](name string, value func(*T) events.Time) Column[T] {
 }
 
 // JSON is a jsonb column; an absent value and null are NULL.
-func JSON[T any](name string, value func(*T) jsontext.Value) Column[T] {
+func JSON[T any](name string, value func(*T) events.JSON) Column[T] {
 	return jsonOr("", name, value)
 }
 
 // JSONArray is a jsonb column that holds [] in the place of an absent value.
-func JSONArray[T any](name string, value func(*T) jsontext.Value) Column[T] {
+func JSONArray[T any](name string, value func(*T) events.JSON) Column[T] {
 	return jsonOr("[]", name, value)
 }
 
 // JSONObject is a jsonb column that holds {} in the place of an absent value.
-func JSONObject[T any](name string, value func(*T) jsontext.Value) Column[T] {
+func JSONObject[T any](name string, value func(*T) events.JSON) Column[T] {
 	return jsonOr("{}", name, value)
 }
 
-func jsonOr[T any](absent, name string, value func(*T) jsontext.Value) Column[T] {
+func jsonOr[T any](absent, name string, value func(*T) events.JSON) Column[T] {
 	return Column[T]{name, TypeJSON, func(b []byte, c *cleaner, v *T) []byte {
 		raw := value(v)
-		if len(raw) == 0 || raw.Kind() == 'n' {
-			raw = jsontext.Value(absent)
+		if len(raw) == 0 {
+			raw = events.JSON(absent)
 		}
 		return appendJSON(b, c.json(raw))
 	}}

@@ -1,8 +1,6 @@
 package projections
 
 import (
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/clerkstream/clerkstream/events"
 )
 
@@ -15,8 +13,8 @@ func organizationDomains() Projection {
 			Key("name", func(d *T) string { return d.Name }),
 			Text("enrollment_mode", func(d *T) string { return d.EnrollmentMode }),
 			Text("affiliation_email_address", func(d *T) string { return d.AffiliationEmailAddress }),
-			JSON("affiliation_verification", func(d *T) jsontext.Value { return d.AffiliationVerification }),
-			JSON("ownership_verification", func(d *T) jsontext.Value { return d.OwnershipVerification }),
+			JSON("affiliation_verification", func(d *T) events.JSON { return d.AffiliationVerification }),
+			JSON("ownership_verification", func(d *T) events.JSON { return d.OwnershipVerification }),
 			Int("total_pending_invitations", func(d *T) *int64 { return d.TotalPendingInvitations }),
 			Int("total_pending_suggestions", func(d *T) *int64 { return d.TotalPendingSuggestions }),
 			Moment("created_at", func(d *T) events.Time { return d.CreatedAt }),

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"encoding/binary"
+	"io"
 
 	"github.com/clerkstream/clerkstream/events"
 )
@@ -110,16 +111,46 @@ const (
 	copyTrailer   = "\xff\xff"
 )
 
-// copyStream is rows as the bytes of one COPY BINARY. It costs one copy of the batch in memory, which the batch's byte limit bounds.
-func copyStream(columns int, rows [][]byte) []byte {
-	size := len(copySignature) + len(copyTrailer)
-	for _, r := range rows {
-		size += 2 + len(r)
+// copyStream reads rows as the bytes of one COPY BINARY, without gathering them first: a batch is tens of megabytes, and fresh memory of that
+// size costs more than the copying.
+type copyStream struct {
+	columns [2]byte
+	rows    [][]byte
+	// rest is what is left of the piece that is being read; behind a row's count comes the row.
+	rest    []byte
+	counted bool
+	ended   bool
+}
+
+func newCopyStream(columns int, rows [][]byte) *copyStream {
+	c := &copyStream{rows: rows, rest: []byte(copySignature)}
+	binary.BigEndian.PutUint16(c.columns[:], uint16(columns))
+	return c
+}
+
+// Read implements io.Reader.
+func (c *copyStream) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		if len(c.rest) == 0 && !c.next() {
+			return n, io.EOF
+		}
+		took := copy(p[n:], c.rest)
+		c.rest = c.rest[took:]
+		n += took
 	}
-	b := append(make([]byte, 0, size), copySignature...)
-	for _, r := range rows {
-		b = binary.BigEndian.AppendUint16(b, uint16(columns))
-		b = append(b, r...)
+	return n, nil
+}
+
+func (c *copyStream) next() bool {
+	switch {
+	case c.ended:
+		return false
+	case len(c.rows) == 0:
+		c.rest, c.ended = []byte(copyTrailer), true
+	case !c.counted:
+		c.rest, c.counted = c.columns[:], true
+	default:
+		c.rest, c.rows, c.counted = c.rows[0], c.rows[1:], false
 	}
-	return append(b, copyTrailer...)
+	return true
 }

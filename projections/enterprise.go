@@ -1,8 +1,6 @@
 package projections
 
 import (
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/clerkstream/clerkstream/events"
 )
 
@@ -16,7 +14,7 @@ func enterpriseConnections() Projection {
 			Bool("active", func(c *T) bool { return c.Active }),
 			Text("provider", func(c *T) string { return c.Provider }),
 			Text("protocol", func(c *T) string { return c.Protocol }),
-			JSONArray("domains", func(c *T) jsontext.Value { return c.Domains }),
+			JSONArray("domains", func(c *T) events.JSON { return c.Domains }),
 			Bool("sync_user_attributes", func(c *T) bool { return c.SyncUserAttributes }),
 			Bool("allow_subdomains", func(c *T) bool { return c.AllowSubdomains }),
 			Bool("disable_additional_identifications", func(c *T) bool { return c.DisableAdditionalIdentifications }),

@@ -1,8 +1,6 @@
 package projections
 
 import (
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/clerkstream/clerkstream/events"
 )
 
@@ -18,12 +16,12 @@ func organizationInvitations() Projection {
 			Text("status", func(i *T) string { return i.Status }),
 			Text("inviter_id", func(i *T) string { return i.InviterID }),
 			Text("user_id", func(i *T) string { return i.UserID }),
-			JSONObject("public_metadata", func(i *T) jsontext.Value { return i.PublicMetadata }),
+			JSONObject("public_metadata", func(i *T) events.JSON { return i.PublicMetadata }),
 			Moment("expires_at", func(i *T) events.Time { return i.ExpiresAt }),
 			Moment("created_at", func(i *T) events.Time { return i.CreatedAt }),
 			Moment("updated_at", func(i *T) events.Time { return i.UpdatedAt }),
 		},
-		Private: []Column[T]{JSONObject("private_metadata", func(i *T) jsontext.Value { return i.PrivateMetadata })},
+		Private: []Column[T]{JSONObject("private_metadata", func(i *T) events.JSON { return i.PrivateMetadata })},
 		Indexes: []string{`(organization_id)`, `(lower(email_address collate "C"))`},
 		Hide:    []string{deletedParent("organizations", "organization_id")},
 		// A user's own invitations are those to an address that he has proven to be his.

@@ -1,8 +1,6 @@
 package projections
 
 import (
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/clerkstream/clerkstream/events"
 )
 
@@ -15,12 +13,12 @@ func organizationMemberships() Projection {
 			Key("user_id", func(m *T) string { return m.PublicUserData.UserID }),
 			Text("role", func(m *T) string { return m.Role }),
 			Text("role_name", func(m *T) string { return m.RoleName }),
-			JSONArray("permissions", func(m *T) jsontext.Value { return m.Permissions }),
-			JSONObject("public_metadata", func(m *T) jsontext.Value { return m.PublicMetadata }),
+			JSONArray("permissions", func(m *T) events.JSON { return m.Permissions }),
+			JSONObject("public_metadata", func(m *T) events.JSON { return m.PublicMetadata }),
 			Moment("created_at", func(m *T) events.Time { return m.CreatedAt }),
 			Moment("updated_at", func(m *T) events.Time { return m.UpdatedAt }),
 		},
-		Private: []Column[T]{JSONObject("private_metadata", func(m *T) jsontext.Value { return m.PrivateMetadata })},
+		Private: []Column[T]{JSONObject("private_metadata", func(m *T) events.JSON { return m.PrivateMetadata })},
 		Indexes: []string{`(organization_id, user_id)`, `(user_id)`},
 		Hide:    []string{deletedParent("users", "user_id"), deletedParent("organizations", "organization_id")},
 		Tenant:  `organization_id = ` + currentOrg + ` or user_id = ` + currentUser,

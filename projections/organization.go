@@ -1,8 +1,6 @@
 package projections
 
 import (
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/clerkstream/clerkstream/events"
 )
 
@@ -20,14 +18,14 @@ func organizations() Projection {
 			Bool("missing_member_with_elevated_permissions", func(o *T) bool { return o.MissingMemberWithElevatedPermissions }),
 			Int("max_allowed_memberships", func(o *T) *int64 { return o.MaxAllowedMemberships }),
 			Bool("admin_delete_enabled", func(o *T) bool { return o.AdminDeleteEnabled }),
-			JSONObject("public_metadata", func(o *T) jsontext.Value { return o.PublicMetadata }),
+			JSONObject("public_metadata", func(o *T) events.JSON { return o.PublicMetadata }),
 			Text("created_by", func(o *T) string { return o.CreatedBy }),
 			Text("role_set_key", func(o *T) string { return o.RoleSetKey }),
 			Moment("last_active_at", func(o *T) events.Time { return o.LastActiveAt }),
 			Moment("created_at", func(o *T) events.Time { return o.CreatedAt }),
 			Moment("updated_at", func(o *T) events.Time { return o.UpdatedAt }),
 		},
-		Private: []Column[T]{JSONObject("private_metadata", func(o *T) jsontext.Value { return o.PrivateMetadata })},
+		Private: []Column[T]{JSONObject("private_metadata", func(o *T) events.JSON { return o.PrivateMetadata })},
 		Indexes: []string{`(slug)`},
 		// A user sees the active organization and, to switch, those he is a member of.
 		Tenant: `id = ` + currentOrg + ` or exists (select from {tables}.organization_memberships m

@@ -1,8 +1,6 @@
 package projections
 
 import (
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/clerkstream/clerkstream/events"
 )
 
@@ -15,7 +13,7 @@ func roles() Projection {
 			Key("key", func(r *T) string { return r.Key }),
 			Text("description", func(r *T) string { return r.Description }),
 			Bool("is_creator_eligible", func(r *T) bool { return r.IsCreatorEligible }),
-			JSONArray("permissions", func(r *T) jsontext.Value { return r.Permissions.Raw }),
+			JSONArray("permissions", func(r *T) events.JSON { return r.Permissions.Raw }),
 			Moment("created_at", func(r *T) events.Time { return r.CreatedAt }),
 			Moment("updated_at", func(r *T) events.Time { return r.UpdatedAt }),
 		},

@@ -1,8 +1,6 @@
 package projections
 
 import (
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/clerkstream/clerkstream/events"
 )
 
@@ -14,10 +12,10 @@ func sessions() Projection {
 			Key("user_id", func(s *T) string { return s.UserID }),
 			Text("client_id", func(s *T) string { return s.ClientID }),
 			Text("status", func(s *T) string { return s.Status }),
-			JSON("actor", func(s *T) jsontext.Value { return s.Actor }),
+			JSON("actor", func(s *T) events.JSON { return s.Actor }),
 			Text("last_active_organization_id", func(s *T) string { return s.LastActiveOrganizationID }),
 			Moment("last_active_at", func(s *T) events.Time { return s.LastActiveAt }),
-			JSON("latest_activity", func(s *T) jsontext.Value { return s.LatestActivity }),
+			JSON("latest_activity", func(s *T) events.JSON { return s.LatestActivity }),
 			Moment("expire_at", func(s *T) events.Time { return s.ExpireAt }),
 			Moment("abandon_at", func(s *T) events.Time { return s.AbandonAt }),
 			Moment("created_at", func(s *T) events.Time { return s.CreatedAt }),

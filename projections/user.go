@@ -3,8 +3,6 @@ package projections
 import (
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/clerkstream/clerkstream/events"
 )
 
@@ -26,18 +24,18 @@ func users() Projection {
 			Bool("deprovisioned", func(u *T) bool { return u.Deprovisioned }),
 			Bool("password_enabled", func(u *T) bool { return u.PasswordEnabled }),
 			Bool("two_factor_enabled", func(u *T) bool { return u.TwoFactorEnabled }),
-			JSONArray("email_addresses", func(u *T) jsontext.Value { return u.EmailAddresses.Raw }),
-			JSONArray("phone_numbers", func(u *T) jsontext.Value { return u.PhoneNumbers.Raw }),
-			JSONArray("external_accounts", func(u *T) jsontext.Value { return u.ExternalAccounts.Raw }),
-			JSONArray("enterprise_accounts", func(u *T) jsontext.Value { return u.EnterpriseAccounts.Raw }),
-			JSONObject("public_metadata", func(u *T) jsontext.Value { return u.PublicMetadata }),
-			JSONObject("unsafe_metadata", func(u *T) jsontext.Value { return u.UnsafeMetadata }),
+			JSONArray("email_addresses", func(u *T) events.JSON { return u.EmailAddresses.Raw }),
+			JSONArray("phone_numbers", func(u *T) events.JSON { return u.PhoneNumbers.Raw }),
+			JSONArray("external_accounts", func(u *T) events.JSON { return u.ExternalAccounts.Raw }),
+			JSONArray("enterprise_accounts", func(u *T) events.JSON { return u.EnterpriseAccounts.Raw }),
+			JSONObject("public_metadata", func(u *T) events.JSON { return u.PublicMetadata }),
+			JSONObject("unsafe_metadata", func(u *T) events.JSON { return u.UnsafeMetadata }),
 			Moment("last_sign_in_at", func(u *T) events.Time { return u.LastSignInAt }),
 			Moment("last_active_at", func(u *T) events.Time { return u.LastActiveAt }),
 			Moment("created_at", func(u *T) events.Time { return u.CreatedAt }),
 			Moment("updated_at", func(u *T) events.Time { return u.UpdatedAt }),
 		},
-		Private:  []Column[T]{JSONObject("private_metadata", func(u *T) jsontext.Value { return u.PrivateMetadata })},
+		Private:  []Column[T]{JSONObject("private_metadata", func(u *T) events.JSON { return u.PrivateMetadata })},
 		Children: []Child[T]{userIdentifiers()},
 		Tenant:   `id = ` + currentUser + ` or ` + memberOfCurrentOrg("users.id"),
 		Needs:    []string{"organizations", "organization_memberships"},

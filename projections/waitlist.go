@@ -1,8 +1,6 @@
 package projections
 
 import (
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/clerkstream/clerkstream/events"
 )
 
@@ -15,7 +13,7 @@ func waitlistEntries() Projection {
 			Text("email_address", func(w *T) string { return w.EmailAddress }),
 			Text("status", func(w *T) string { return w.Status }),
 			Bool("is_locked", func(w *T) bool { return w.IsLocked }),
-			JSON("invitation", func(w *T) jsontext.Value { return w.Invitation }),
+			JSON("invitation", func(w *T) events.JSON { return w.Invitation }),
 			Moment("created_at", func(w *T) events.Time { return w.CreatedAt }),
 			Moment("updated_at", func(w *T) events.Time { return w.UpdatedAt }),
 		},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
@@ -15,13 +14,13 @@ import (
 
 // thing has a column of each type and children, so that one read model stands for all.
 type thing struct {
-	Text  string         `json:"text"`
-	Key   string         `json:"key"`
-	Flag  bool           `json:"flag"`
-	Count *int64         `json:"count"`
-	At    events.Time    `json:"at"`
-	JSON  jsontext.Value `json:"json"`
-	Parts []string       `json:"parts"`
+	Text  string      `json:"text"`
+	Key   string      `json:"key"`
+	Flag  bool        `json:"flag"`
+	Count *int64      `json:"count"`
+	At    events.Time `json:"at"`
+	JSON  events.JSON `json:"json"`
+	Parts []string    `json:"parts"`
 }
 
 func things() *State[thing] {
@@ -33,9 +32,9 @@ func things() *State[thing] {
 			Bool("flag", func(v *thing) bool { return v.Flag }),
 			Int("count", func(v *thing) *int64 { return v.Count }),
 			Moment("at", func(v *thing) events.Time { return v.At }),
-			JSON("json", func(v *thing) jsontext.Value { return v.JSON }),
-			JSONArray("list", func(v *thing) jsontext.Value { return v.JSON }),
-			JSONObject("object", func(v *thing) jsontext.Value { return v.JSON }),
+			JSON("json", func(v *thing) events.JSON { return v.JSON }),
+			JSONArray("list", func(v *thing) events.JSON { return v.JSON }),
+			JSONObject("object", func(v *thing) events.JSON { return v.JSON }),
 		},
 		Indexes: []string{`(key)`},
 		Children: []Child[thing]{{

@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -118,8 +117,7 @@ delete from pg_temp.` + stage
 	if err := conn.Exec(ctx, create).Close(); err != nil {
 		return nil, err
 	}
-	stream := bytes.NewReader(copyStream(len(in.types), in.rows))
-	if _, err := conn.CopyFrom(ctx, stream, `copy pg_temp.`+stage+` (`+in.columns("")+`) from stdin (format binary)`); err != nil {
+	if _, err := conn.CopyFrom(ctx, newCopyStream(len(in.types), in.rows), `copy pg_temp.`+stage+` (`+in.columns("")+`) from stdin (format binary)`); err != nil {
 		return nil, err
 	}
 	result := conn.ExecParams(ctx, `with input as (select * from pg_temp.`+stage+`)
