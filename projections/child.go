@@ -70,10 +70,10 @@ func (r *ChildRows) sorted() []byte {
 	return out
 }
 
-func unpack(packed []byte, rows [][]byte) [][]byte {
+func unpack(packed []byte, rows []encoded) []encoded {
 	for len(packed) > 0 {
 		size := 4 + int(binary.BigEndian.Uint32(packed))
-		rows = append(rows, packed[4:size])
+		rows = append(rows, encoded{packed[4:size]})
 		packed = packed[size:]
 	}
 	return rows
@@ -96,20 +96,20 @@ func (c *Child[T]) definition() (Table, View) {
 		View{Name: c.Name, Columns: visible, From: c.Name, Hide: c.Hide}
 }
 
-// write replaces the child rows of the applied entities whose children changed. Children of an entity are a few rows, so the whole set is
+// write replaces the child rows of the written entities whose children changed. Children of an entity are a few rows, so the whole set is
 // taken out and put in again: one concept for added, changed and removed.
-func (c *Child[T]) write(ctx context.Context, tx pgx.Tx, tables string, index int, rows []Row, applied map[string]change) error {
+func (c *Child[T]) write(ctx context.Context, tx pgx.Tx, tables string, index int, rows []Row, before map[string]stored) error {
 	var stale []string
 	in := input{tables: tables, table: c.Name, names: []string{c.Owner}, types: []ColumnType{TypeText}}
 	for _, col := range c.Columns {
 		in.add(col.Name, col.Type)
 	}
 	for i := range rows {
-		change, ok := applied[rows[i].Key]
-		if !ok || change.before == rows[i].hash {
+		old := before[rows[i].Key]
+		if bytes.Equal(old.children, rows[i].childrenHash) {
 			continue
 		}
-		if change.before != 0 {
+		if old.children != nil {
 			stale = append(stale, rows[i].Key)
 		}
 		in.rows = unpack(rows[i].children[index], in.rows)

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"io"
 
@@ -21,6 +22,7 @@ const (
 	TypeInt
 	TypeMoment
 	TypeJSON
+	typeHash
 )
 
 var columnTypes = [...]struct {
@@ -32,6 +34,7 @@ var columnTypes = [...]struct {
 	TypeInt:    {"bigint", 20},
 	TypeMoment: {"timestamptz", 1184},
 	TypeJSON:   {"jsonb", 3802},
+	typeHash:   {"bytea", 17},
 }
 
 // String is the type's name in SQL.
@@ -77,6 +80,25 @@ func appendJSON(b, raw []byte) []byte {
 	return append(append(binary.BigEndian.AppendUint32(b, uint32(len(raw)+1)), jsonbVersion), raw...)
 }
 
+// hash is half of a SHA-256. Users write much of what goes into it, so it must not be one for which a person can find two texts.
+type hash = []byte
+
+func hashOf(parts ...[]byte) hash {
+	h := sha256.New()
+	for _, p := range parts {
+		_, _ = h.Write(p)
+		_, _ = h.Write([]byte{0})
+	}
+	return h.Sum(nil)[:16]
+}
+
+func appendHash(b []byte, h hash) []byte {
+	if len(h) == 0 {
+		return appendNull(b)
+	}
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(h))), h...)
+}
+
 // field cuts the first encoded field off b.
 func field(b []byte) (head, rest []byte) {
 	size := int32(binary.BigEndian.Uint32(b))
@@ -84,8 +106,11 @@ func field(b []byte) (head, rest []byte) {
 	return b[:end], b[end:]
 }
 
-// arrays turns rows of encoded fields into one binary array parameter per column.
-func arrays(types []ColumnType, rows [][]byte) [][]byte {
+// encoded is one row: the encoded fields in the columns' order, in two pieces, of which the second may be empty.
+type encoded [2][]byte
+
+// arrays turns encoded rows into one binary array parameter per column.
+func arrays(types []ColumnType, rows []encoded) [][]byte {
 	params := make([][]byte, len(types))
 	for i, t := range types {
 		head := make([]byte, 0, 20+len(rows)*16)
@@ -95,11 +120,14 @@ func arrays(types []ColumnType, rows [][]byte) [][]byte {
 		head = binary.BigEndian.AppendUint32(head, uint32(len(rows)))
 		params[i] = binary.BigEndian.AppendUint32(head, 1) // lower bound
 	}
-	for _, rest := range rows {
-		for i := range types {
-			var f []byte
-			f, rest = field(rest)
-			params[i] = append(params[i], f...)
+	for _, row := range rows {
+		i := 0
+		for _, rest := range row {
+			for ; len(rest) > 0; i++ {
+				var f []byte
+				f, rest = field(rest)
+				params[i] = append(params[i], f...)
+			}
 		}
 	}
 	return params
@@ -115,14 +143,14 @@ const (
 // size costs more than the copying.
 type copyStream struct {
 	columns [2]byte
-	rows    [][]byte
-	// rest is what is left of the piece that is being read; behind a row's count comes the row.
-	rest    []byte
-	counted bool
-	ended   bool
+	rows    []encoded
+	// rest is what is left of the piece that is being read; piece counts the pieces of the row at hand: the number of its columns, then its two.
+	rest  []byte
+	piece int
+	ended bool
 }
 
-func newCopyStream(columns int, rows [][]byte) *copyStream {
+func newCopyStream(columns int, rows []encoded) *copyStream {
 	c := &copyStream{rows: rows, rest: []byte(copySignature)}
 	binary.BigEndian.PutUint16(c.columns[:], uint16(columns))
 	return c
@@ -131,8 +159,11 @@ func newCopyStream(columns int, rows [][]byte) *copyStream {
 // Read implements io.Reader.
 func (c *copyStream) Read(p []byte) (n int, err error) {
 	for n < len(p) {
-		if len(c.rest) == 0 && !c.next() {
-			return n, io.EOF
+		for len(c.rest) == 0 {
+			if c.ended {
+				return n, io.EOF
+			}
+			c.next()
 		}
 		took := copy(p[n:], c.rest)
 		c.rest = c.rest[took:]
@@ -141,16 +172,15 @@ func (c *copyStream) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-func (c *copyStream) next() bool {
+func (c *copyStream) next() {
 	switch {
-	case c.ended:
-		return false
 	case len(c.rows) == 0:
 		c.rest, c.ended = []byte(copyTrailer), true
-	case !c.counted:
-		c.rest, c.counted = c.columns[:], true
+	case c.piece == 0:
+		c.rest, c.piece = c.columns[:], 1
+	case c.piece == 1:
+		c.rest, c.piece = c.rows[0][0], 2
 	default:
-		c.rest, c.rows, c.counted = c.rows[0], c.rows[1:], false
+		c.rest, c.rows, c.piece = c.rows[0][1], c.rows[1:], 0
 	}
-	return true
 }

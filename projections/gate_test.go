@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -82,7 +81,7 @@ func TestATombstoneKeepsIdAndVersionAndIsFinal(t *testing.T) {
 		kept := value[string](t, b, `
 select string_agg(key, ' ' order by key)
 from jsonb_each(jsonb_strip_nulls(to_jsonb((select r from g.`+p.Name()+` r))))`)
-		if kept = strings.TrimPrefix(kept, "children_hash children_hash_before "); kept != "deleted id version" {
+		if kept != "deleted id version" {
 			t.Errorf("%s: the tombstone keeps %s", p.Name(), kept)
 		}
 		if o := b.write(t, p, living); o.Stale != 1 {

@@ -89,7 +89,7 @@ func (l *Log[T]) Write(ctx context.Context, tx pgx.Tx, tables string, rows []Row
 		in.add(c.Name, c.Type)
 	}
 	for _, r := range rows {
-		in.rows = append(in.rows, append(appendInt(nil, int64(r.Sequence)), r.fields...))
+		in.rows = append(in.rows, encoded{appendInt(nil, int64(r.Sequence)), r.fields})
 	}
 	written, err := in.run(ctx, tx, `insert into `+in.target()+` (`+in.columns("")+`)
 select `+in.columns("input.")+` from input order by sequence
@@ -98,8 +98,8 @@ returning event_id`)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("write %s: %w", l.Model, err)
 	}
-	o := Outcome{Applied: make([]string, len(written)), Duplicates: len(rows) - len(written)}
-	for i, r := range written {
+	o := Outcome{Applied: make([]string, len(written.Rows)), Duplicates: len(rows) - len(written.Rows)}
+	for i, r := range written.Rows {
 		o.Applied[i] = string(r[0])
 	}
 	return o, nil

@@ -47,9 +47,12 @@ type Row struct {
 	// Value is for projections that implement Write themselves.
 	Value any
 
-	fields   []byte
-	children [][]byte
-	hash     int64
+	// fields are the encoded columns, documents those of them that are JSON: see encode.go.
+	fields, documents []byte
+	documentsHash     hash
+	// children holds the rows of each child table, packed.
+	children     [][]byte
+	childrenHash hash
 }
 
 // Outcome says what Write did.

@@ -1,8 +1,8 @@
 package projections
 
 import (
+	"bytes"
 	"context"
-	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -14,7 +14,8 @@ import (
 // State is the projection that keeps the winning state of each entity of one object: one row per entity, with the version that made it. A
 // delete leaves a tombstone, which keeps id and version and nothing else, so that no late event revives the entity.
 //
-// Beside the listed columns its table has id, version and deleted; with children also children_hash and children_hash_before.
+// Beside the listed columns its table has id, version and deleted, and hashes of what is written only when it changed: children_hash of the
+// children, documents_hash of the JSON columns. A change of a user touches neither as a rule, and parsing JSON is most of what a row costs Postgres.
 type State[T any] struct {
 	// Model names the read model, Object the entities whose events own its rows.
 	Model, Object string
@@ -93,17 +94,32 @@ func (s *State[T]) Decode(e *events.Event) (Row, error) {
 			s.decodeChildren(&row, &payload, &c)
 		}
 	}
-	b := make([]byte, 0, len(e.Body))
+	var documents []byte
+	if !deleted && s.hasDocuments() {
+		documents = make([]byte, 0, len(e.Body))
+		for i := range s.Columns {
+			if s.Columns[i].Type == TypeJSON {
+				documents = s.Columns[i].encode(documents, &c, &payload)
+			}
+		}
+		row.documents, row.documentsHash = documents, hashOf(documents)
+	}
+	b := make([]byte, 0, 512)
 	b = appendText(b, e.EntityID)
 	b = appendText(b, string(e.Version))
 	b = appendBool(b, deleted)
 	if len(s.Children) > 0 {
-		b = appendInt(appendInt(b, row.hash), 0)
+		b = appendHash(b, row.childrenHash)
+	}
+	if s.hasDocuments() {
+		b = appendHash(b, row.documentsHash)
 	}
 	for i := range s.Columns {
-		if deleted {
+		switch {
+		case s.Columns[i].Type == TypeJSON:
+		case deleted:
 			b = appendNull(b)
-		} else {
+		default:
 			b = s.Columns[i].encode(b, &c, &payload)
 		}
 	}
@@ -111,16 +127,17 @@ func (s *State[T]) Decode(e *events.Event) (Row, error) {
 	return row, nil
 }
 
+func (s *State[T]) hasDocuments() bool {
+	return slices.ContainsFunc(s.Columns, func(c Column[T]) bool { return c.Type == TypeJSON })
+}
+
 func (s *State[T]) decodeChildren(row *Row, payload *T, c *cleaner) {
-	h := fnv.New64a()
 	for i, child := range s.Children {
 		rows := ChildRows{owner: row.Key, columns: child.Columns, clean: c}
 		child.Rows(payload, &rows)
 		row.children[i] = rows.sorted()
-		_, _ = h.Write(row.children[i])
-		_, _ = h.Write([]byte{0})
 	}
-	row.hash = int64(h.Sum64())
+	row.childrenHash = hashOf(row.children...)
 }
 
 // Definition implements Projection.
@@ -131,7 +148,10 @@ func (s *State[T]) Definition() Definition {
 		`deleted boolean not null`,
 	}
 	if len(s.Children) > 0 {
-		columns = append(columns, `children_hash bigint not null`, `children_hash_before bigint not null`)
+		columns = append(columns, `children_hash bytea`)
+	}
+	if s.hasDocuments() {
+		columns = append(columns, `documents_hash bytea`)
 	}
 	visible := []string{"id"}
 	for _, c := range s.Columns {
@@ -160,31 +180,76 @@ func (s *State[T]) Definition() Definition {
 	return d
 }
 
-// Write implements Projection.
+// Write implements Projection. It looks first what is there, so that only what changed travels to Postgres. Nobody else writes meanwhile: the
+// transaction holds the checkpoint. The upsert compares versions all the same, and a row it does not take is an error.
 func (s *State[T]) Write(ctx context.Context, tx pgx.Tx, tables string, rows []Row) (Outcome, error) {
 	// One order for all writers, so that two of them cannot wait for each other's rows.
 	rows = slices.Clone(rows)
 	slices.SortFunc(rows, func(a, b Row) int { return strings.Compare(a.Key, b.Key) })
-	in := input{tables: tables, table: s.Model, names: []string{"id", "version", "deleted"}, types: []ColumnType{TypeText, TypeText, TypeBool}}
-	if len(s.Children) > 0 {
-		in.add("children_hash", TypeInt)
-		in.add("children_hash_before", TypeInt)
-	}
-	for _, c := range s.Columns {
-		in.add(c.Name, c.Type)
-	}
-	in.rows = make([][]byte, len(rows))
-	for i := range rows {
-		in.rows[i] = rows[i].fields
-	}
-	applied, err := in.upsert(ctx, tx, len(s.Children) > 0)
+	in := s.input(tables)
+	before, err := in.look(ctx, tx, rows)
 	if err != nil {
 		return Outcome{}, err
 	}
+	newer, o := sift(rows, before)
+	unchanged := bytes.Repeat(appendNull(nil), len(in.documents))
+	for i := range newer {
+		row := encoded{newer[i].fields, newer[i].documents}
+		if newer[i].documents == nil || bytes.Equal(before[newer[i].Key].documents, newer[i].documentsHash) {
+			row[1] = unchanged
+		}
+		in.rows = append(in.rows, row)
+	}
+	if err := in.upsert(ctx, tx); err != nil {
+		return Outcome{}, err
+	}
 	for i, child := range s.Children {
-		if err := child.write(ctx, tx, tables, i, rows, applied); err != nil {
+		if err := child.write(ctx, tx, tables, i, newer, before); err != nil {
 			return Outcome{}, err
 		}
 	}
-	return outcome(ctx, tx, tables, s.Model, rows, applied)
+	return o, nil
+}
+
+// sift keeps the rows that are newer than what is there.
+func sift(rows []Row, before map[string]stored) (newer []Row, o Outcome) {
+	newer = rows[:0]
+	for i := range rows {
+		switch old := before[rows[i].Key]; {
+		case old.version == rows[i].Version:
+			o.Duplicates++
+		case old.version > rows[i].Version:
+			o.Stale++
+		default:
+			newer = append(newer, rows[i])
+			o.Applied = append(o.Applied, rows[i].Key)
+		}
+	}
+	return newer, o
+}
+
+// input lists the columns in the order in which Decode encodes them: the documents are last.
+func (s *State[T]) input(tables string) *input {
+	in := &input{tables: tables, table: s.Model}
+	in.add("id", TypeText)
+	in.add("version", TypeText)
+	in.add("deleted", TypeBool)
+	in.children = len(s.Children) > 0
+	if in.children {
+		in.add("children_hash", typeHash)
+	}
+	if s.hasDocuments() {
+		in.add("documents_hash", typeHash)
+	}
+	for _, c := range s.Columns {
+		if c.Type == TypeJSON {
+			in.documents = append(in.documents, c.Name)
+			continue
+		}
+		in.add(c.Name, c.Type)
+	}
+	for _, name := range in.documents {
+		in.add(name, TypeJSON)
+	}
+	return in
 }

@@ -140,17 +140,13 @@ func (b *tables) content(t *rapid.T, tx pgx.Tx, p Projection, batches ...[]Row) 
 
 // copied is content by COPY, whatever the number of rows.
 func (b *tables) copied(t *rapid.T, tx pgx.Tx, p *State[thing], rows []Row) string {
-	in := input{tables: "g", table: "things", names: []string{"id", "version", "deleted", "children_hash", "children_hash_before"},
-		types: []ColumnType{TypeText, TypeText, TypeBool, TypeInt, TypeInt}}
-	for _, c := range p.Columns {
-		in.add(c.Name, c.Type)
-	}
-	children := input{tables: "g", table: "parts", names: []string{"thing_id", "part", "long", "note"}, types: []ColumnType{TypeText, TypeText, TypeBool, TypeText}}
+	in := p.input("g")
+	children := &input{tables: "g", table: "parts", names: []string{"thing_id", "part", "long", "note"}, types: []ColumnType{TypeText, TypeText, TypeBool, TypeText}}
 	for i := range rows {
-		in.rows = append(in.rows, rows[i].fields)
+		in.rows = append(in.rows, encoded{rows[i].fields, rows[i].documents})
 		children.rows = unpack(rows[i].children[0], children.rows)
 	}
-	for _, one := range []input{in, children} {
+	for _, one := range []*input{in, children} {
 		if _, err := one.runCopied(context.Background(), tx, `insert into `+one.target()+` (`+one.columns("")+`) select `+one.columns("input.")+` from input`); err != nil {
 			t.Fatal(err)
 		}

@@ -2,11 +2,13 @@ package projections
 
 import (
 	"context"
-	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/clerkstream/clerkstream/events"
 )
@@ -21,11 +23,20 @@ type input struct {
 	tables, table string
 	names         []string
 	types         []ColumnType
-	rows          [][]byte
+	rows          []encoded
+	// children says that the table has children_hash; documents names its JSON columns, for which it has documents_hash.
+	children  bool
+	documents []string
 }
 
-// change is what an applied row replaced.
-type change struct{ before int64 }
+// stored is what is known of a row that is there: its version, and the hashes of what belongs to it, nil for a tombstone.
+type stored struct {
+	version             events.Version
+	children, documents hash
+}
+
+// errMeanwhile says that a row changed between the look and the write, which the checkpoint's lock should make impossible.
+var errMeanwhile = errors.New("rows changed under the writer")
 
 func (in *input) add(name string, t ColumnType) {
 	in.names, in.types = append(in.names, name), append(in.types, t)
@@ -41,38 +52,64 @@ func (in *input) columns(prefix string) string {
 
 func (in *input) target() string { return quote(in.tables) + "." + quote(in.table) }
 
-// upsert inserts or replaces rows by id where the new version is greater, and tells which ids it wrote. This comparison is the version gate:
-// with it the result does not depend on the order of arrival.
-func (in *input) upsert(ctx context.Context, tx pgx.Tx, children bool) (map[string]change, error) {
+// look reads what is stored of the rows.
+func (in *input) look(ctx context.Context, tx pgx.Tx, rows []Row) (map[string]stored, error) {
+	ids := make([]string, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].Key
+	}
+	children, documents := "null::bytea", "null::bytea"
+	if in.children {
+		children = "children_hash"
+	}
+	if len(in.documents) > 0 {
+		documents = "documents_hash"
+	}
+	found, err := tx.Query(ctx, `select id, version, `+children+`, `+documents+` from `+in.target()+` where id = any($1)`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("look into %s: %w", in.table, err)
+	}
+	before := make(map[string]stored, len(rows))
+	var (
+		id, version string
+		one         stored
+	)
+	_, err = pgx.ForEachRow(found, []any{&id, &version, &one.children, &one.documents}, func() error {
+		one.version = events.Version(version)
+		before[id] = one
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look into %s: %w", in.table, err)
+	}
+	return before, nil
+}
+
+// upsert inserts or replaces rows by id where the new version is greater. This comparison is the version gate: with it the result does not
+// depend on the order of arrival. Documents whose hash is the stored one stay as they are; the input need not have them.
+func (in *input) upsert(ctx context.Context, tx pgx.Tx) error {
+	if len(in.rows) == 0 {
+		return nil
+	}
 	sets := make([]string, 0, len(in.names))
 	for _, n := range in.names[1:] {
 		value := "excluded." + quote(n)
-		if n == "children_hash_before" {
-			value = "t.children_hash"
+		if slices.Contains(in.documents, n) {
+			value = "case when t.documents_hash = excluded.documents_hash then t." + quote(n) + " else " + value + " end"
 		}
 		sets = append(sets, quote(n)+" = "+value)
 	}
-	before := "0"
-	if children {
-		before = "children_hash_before"
-	}
-	rows, err := in.run(ctx, tx, `insert into `+in.target()+` as t (`+in.columns("")+`)
+	result, err := in.run(ctx, tx, `insert into `+in.target()+` as t (`+in.columns("")+`)
 select `+in.columns("input.")+` from input
 on conflict (id) do update set `+strings.Join(sets, ", ")+`
-where t.version < excluded.version
-returning id, `+before)
+where t.version < excluded.version`)
 	if err != nil {
-		return nil, fmt.Errorf("write %s: %w", in.table, err)
+		return fmt.Errorf("write %s: %w", in.table, err)
 	}
-	applied := make(map[string]change, len(rows))
-	for _, r := range rows {
-		var c change
-		if children {
-			c.before = int64(binary.BigEndian.Uint64(r[1]))
-		}
-		applied[string(r[0])] = c
+	if n := result.CommandTag.RowsAffected(); n != int64(len(in.rows)) {
+		return fmt.Errorf("write %s: %d of %d rows: %w", in.table, n, len(in.rows), errMeanwhile)
 	}
-	return applied, nil
+	return nil
 }
 
 // insert adds rows to a table that holds none of them.
@@ -86,8 +123,8 @@ func (in *input) insert(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// run executes statement with input in front of it and returns the rows it gives back, in binary.
-func (in *input) run(ctx context.Context, tx pgx.Tx, statement string) ([][][]byte, error) {
+// run executes statement with input in front of it and returns its result, in binary.
+func (in *input) run(ctx context.Context, tx pgx.Tx, statement string) (*pgconn.Result, error) {
 	if len(in.rows) >= copyFrom {
 		return in.runCopied(ctx, tx, statement)
 	}
@@ -104,10 +141,10 @@ func (in *input) run(ctx context.Context, tx pgx.Tx, statement string) ([][][]by
 		return nil, err
 	}
 	result := tx.Conn().PgConn().ExecPrepared(ctx, prepared.Name, arrays(in.types, in.rows), formats, []int16{pgx.BinaryFormatCode}).Read()
-	return result.Rows, result.Err
+	return result, result.Err
 }
 
-func (in *input) runCopied(ctx context.Context, tx pgx.Tx, statement string) ([][][]byte, error) {
+func (in *input) runCopied(ctx context.Context, tx pgx.Tx, statement string) (*pgconn.Result, error) {
 	conn := tx.Conn().PgConn()
 	stage := quote("input_" + in.table)
 	// The table outlives the transaction but not its rows; if this transaction rolls back, the next one makes it again. A second write of the same
@@ -122,40 +159,5 @@ delete from pg_temp.` + stage
 	}
 	result := conn.ExecParams(ctx, `with input as (select * from pg_temp.`+stage+`)
 `+statement, nil, nil, nil, []int16{pgx.BinaryFormatCode}).Read()
-	return result.Rows, result.Err
-}
-
-// outcome sorts what was not applied into rows that were there already and rows that came too late. It costs a query only when there are any.
-func outcome(ctx context.Context, tx pgx.Tx, tables, table string, rows []Row, applied map[string]change) (Outcome, error) {
-	o := Outcome{Applied: make([]string, 0, len(applied))}
-	late := map[string]events.Version{}
-	var ids []string
-	for i := range rows {
-		if _, ok := applied[rows[i].Key]; ok {
-			o.Applied = append(o.Applied, rows[i].Key)
-			continue
-		}
-		late[rows[i].Key] = rows[i].Version
-		ids = append(ids, rows[i].Key)
-	}
-	if len(ids) == 0 {
-		return o, nil
-	}
-	found, err := tx.Query(ctx, `select id, version from `+quote(tables)+`.`+quote(table)+` where id = any($1)`, ids)
-	if err != nil {
-		return o, fmt.Errorf("read versions of %s: %w", table, err)
-	}
-	var id, version string
-	_, err = pgx.ForEachRow(found, []any{&id, &version}, func() error {
-		if late[id] == events.Version(version) {
-			o.Duplicates++
-		} else {
-			o.Stale++
-		}
-		return nil
-	})
-	if err != nil {
-		return o, fmt.Errorf("read versions of %s: %w", table, err)
-	}
-	return o, nil
+	return result, result.Err
 }
