@@ -96,14 +96,20 @@ func (c *Child[T]) definition() (Table, View) {
 		View{Name: c.Name, Columns: visible, From: c.Name, Hide: c.Hide}
 }
 
+func (c *Child[T]) input(tables string) *input {
+	in := &input{tables: tables, table: c.Name}
+	in.add(c.Owner, TypeText)
+	for _, col := range c.Columns {
+		in.add(col.Name, col.Type)
+	}
+	return in
+}
+
 // write replaces the child rows of the written entities whose children changed. Children of an entity are a few rows, so the whole set is
 // taken out and put in again: one concept for added, changed and removed.
 func (c *Child[T]) write(ctx context.Context, tx pgx.Tx, tables string, index int, rows []Row, before map[string]stored) error {
 	var stale []string
-	in := input{tables: tables, table: c.Name, names: []string{c.Owner}, types: []ColumnType{TypeText}}
-	for _, col := range c.Columns {
-		in.add(col.Name, col.Type)
-	}
+	in := c.input(tables)
 	for i := range rows {
 		old := before[rows[i].Key]
 		if bytes.Equal(old.children, rows[i].childrenHash) {

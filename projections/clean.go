@@ -2,11 +2,11 @@ package projections
 
 import (
 	"bytes"
+	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/clerkstream/clerkstream/events"
 )
@@ -116,49 +116,69 @@ func plainEscape(hex []byte) bool {
 	return len(hex) >= 4 && !bytes.Equal(hex[:4], []byte("0000")) && hex[0] != 'd' && hex[0] != 'D'
 }
 
-// cleanJSON writes raw anew, token by token, and replaces what jsonb refuses. raw is valid JSON: it was cut out of a decoded body.
+// cleanJSON copies raw, token by token, and replaces what jsonb refuses. raw is valid JSON: it was cut out of a decoded body.
 func cleanJSON(raw []byte) (clean []byte, replaced int) {
-	lenient := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
-	var out bytes.Buffer
-	dec := jsontext.NewDecoder(bytes.NewReader(raw), lenient...)
-	enc := jsontext.NewEncoder(&out, lenient...)
-	for {
-		if k := dec.PeekKind(); (k == '{' || k == '[') && dec.StackDepth() >= maxDepth {
-			if dec.SkipValue() != nil {
-				return []byte("null"), replaced + 1
+	clean = make([]byte, 0, len(raw))
+	for depth := 0; len(raw) > 0; {
+		token := raw[:tokenLength(raw)]
+		raw = raw[len(token):]
+		outer := depth
+		switch token[0] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		}
+		switch {
+		case outer == maxDepth && depth > maxDepth:
+			clean = append(clean, "null"...)
+			replaced++
+		case max(outer, depth) > maxDepth: // within what has become null
+		default:
+			harmless, changed := cleanToken(token)
+			clean = append(clean, harmless...)
+			if changed {
+				replaced++
 			}
-			replaced++
-			_ = enc.WriteToken(jsontext.Null)
-			continue
-		}
-		token, err := dec.ReadToken()
-		if err != nil {
-			break
-		}
-		token, changed := cleanToken(token)
-		if changed {
-			replaced++
-		}
-		if err := enc.WriteToken(token); err != nil {
-			return []byte("null"), replaced + 1
 		}
 	}
-	return bytes.TrimSpace(out.Bytes()), replaced
+	return clean, replaced
 }
 
-func cleanToken(t jsontext.Token) (jsontext.Token, bool) {
-	switch t.Kind() {
-	case '"':
-		var c cleaner
-		s := c.text(t.String())
-		return jsontext.String(s), c.replaced > 0 || strings.ContainsRune(s, utf8.RuneError)
-	case '0':
-		if n := t.String(); !numeric(n) {
-			// As a string nothing of it is lost.
-			return jsontext.String(n), true
+// tokenLength is the length of the string, number or literal that raw begins with; all other bytes stand alone.
+func tokenLength(raw []byte) int {
+	if raw[0] != '"' {
+		return max(1, len(raw)-len(bytes.TrimLeft(raw, "+-.0123456789abcdefghijklmnopqrstuvwxyzE")))
+	}
+	for i := 1; i < len(raw); i++ {
+		switch raw[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++
 		}
 	}
-	return t, false
+	return len(raw)
+}
+
+func cleanToken(token []byte) (harmless []byte, changed bool) {
+	switch first := token[0]; {
+	case first == '"':
+		var s string
+		if json.Unmarshal(token, &s) != nil {
+			return []byte(`""`), true
+		}
+		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
+		if !strings.ContainsRune(s, utf8.RuneError) {
+			return token, false
+		}
+		harmless, _ = json.Marshal(s) // a string is never refused
+		return harmless, true
+	case (first == '-' || first >= '0' && first <= '9') && !numeric(string(token)):
+		// As a string nothing of it is lost.
+		return slices.Concat([]byte{'"'}, token, []byte{'"'}), true
+	}
+	return token, false
 }
 
 // numeric reports whether Postgres' numeric and a double hold the JSON number n.

@@ -3,11 +3,11 @@ package projections
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/clerkstream/clerkstream/internal/testkit"
@@ -33,8 +33,9 @@ var oddJSON = []struct {
 	{"more digits than numeric has", `[0.` + strings.Repeat("1", 20_000) + `]`, `["0.` + strings.Repeat("1", 20_000) + `"]`, 1},
 	{"digits and exponent that are too many together", `[0.` + strings.Repeat("1", 16_300) + `e-300]`, `["0.` + strings.Repeat("1", 16_300) + `e-300"]`, 1},
 	{"nesting beyond the parser's stack", nested(10_000), nested(maxDepth)[:maxDepth] + "null" + strings.Repeat("]", maxDepth), 1},
+	{"much behind what nests too deep", `[` + nested(maxDepth) + `,{"a" : ["]\"}",-1.50,true,null]} ,1e999]`, `[` + nested(maxDepth)[:maxDepth-1] + "null" + strings.Repeat("]", maxDepth-1) + `,{"a" : ["]\"}",-1.50,true,null]} ,"1e999"]`, 2},
 	{"several at once", `{"a\u0000":["\ud800",1e999]}`, `{"a` + "\uFFFD" + `":["` + "\uFFFD" + `","1e999"]}`, 3},
-	{"a surrogate pair", `["\ud83d\ude00"]`, `["😀"]`, 0},
+	{"a surrogate pair", `["\ud83d\ude00"]`, `["\ud83d\ude00"]`, 0},
 	{"an exponent", `[1.5e+3]`, `[1.5e+3]`, 0},
 	{"many digits", `[` + strings.Repeat("7", 150) + `]`, `[` + strings.Repeat("7", 150) + `]`, 0},
 }
@@ -104,7 +105,7 @@ func FuzzJSON(f *testing.F) {
 	}
 	conn := testkit.Connect(f, Stack.Postgres(f).URL("postgres"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		if !jsontext.Value(raw).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+		if !json.Valid(raw) {
 			t.Skip("no JSON, so no body was decoded")
 		}
 		var c cleaner

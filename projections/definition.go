@@ -71,6 +71,15 @@ func (d Definition) CreateIndexes(tables string) []string {
 	return out
 }
 
+// Analyze is the statements that tell the planner what a bulk load put in.
+func (d Definition) Analyze(tables string) []string {
+	var out []string
+	for _, t := range d.Tables {
+		out = append(out, place(tables, "analyze {tables}."+quote(t.Name)))
+	}
+	return out
+}
+
 // Secure is the statements that put the tables under row level security and grant what each role may do. A COPY into a table under FORCE ROW
 // LEVEL SECURITY fails, so a bulk load comes before.
 //

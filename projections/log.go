@@ -80,17 +80,7 @@ func (l *Log[T]) Definition() Definition {
 
 // Write implements Projection. An event that lies twice on the stream keeps its first sequence.
 func (l *Log[T]) Write(ctx context.Context, tx pgx.Tx, tables string, rows []Row) (Outcome, error) {
-	in := input{tables: tables, table: l.Model, names: []string{"sequence"}, types: []ColumnType{TypeInt}}
-	in.add("event_id", TypeText)
-	in.add("type", TypeText)
-	in.add("entity_id", TypeText)
-	in.add("occurred_at", TypeMoment)
-	for _, c := range l.Columns {
-		in.add(c.Name, c.Type)
-	}
-	for _, r := range rows {
-		in.rows = append(in.rows, encoded{appendInt(nil, int64(r.Sequence)), r.fields})
-	}
+	in := l.input(tables, rows)
 	written, err := in.run(ctx, tx, `insert into `+in.target()+` (`+in.columns("")+`)
 select `+in.columns("input.")+` from input order by sequence
 on conflict (event_id) do nothing
@@ -103,4 +93,20 @@ returning event_id`)
 		o.Applied[i] = string(r[0])
 	}
 	return o, nil
+}
+
+func (l *Log[T]) input(tables string, rows []Row) *input {
+	in := &input{tables: tables, table: l.Model}
+	in.add("sequence", TypeInt)
+	in.add("event_id", TypeText)
+	in.add("type", TypeText)
+	in.add("entity_id", TypeText)
+	in.add("occurred_at", TypeMoment)
+	for _, c := range l.Columns {
+		in.add(c.Name, c.Type)
+	}
+	for _, r := range rows {
+		in.rows = append(in.rows, encoded{appendInt(nil, int64(r.Sequence)), r.fields})
+	}
+	return in
 }

@@ -211,6 +211,32 @@ func (s *State[T]) Write(ctx context.Context, tx pgx.Tx, tables string, rows []R
 	return o, nil
 }
 
+// Load implements Loader.
+func (s *State[T]) Load(ctx context.Context, tx pgx.Tx, tables string, rows []Row) error {
+	in := s.input(tables)
+	none := bytes.Repeat(appendNull(nil), len(in.documents))
+	for i := range rows {
+		row := encoded{rows[i].fields, rows[i].documents}
+		if row[1] == nil {
+			row[1] = none
+		}
+		in.rows = append(in.rows, row)
+	}
+	if err := in.load(ctx, tx); err != nil {
+		return err
+	}
+	for i := range s.Children {
+		children := s.Children[i].input(tables)
+		for n := range rows {
+			children.rows = unpack(rows[n].children[i], children.rows)
+		}
+		if err := children.load(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sift keeps the rows that are newer than what is there.
 func sift(rows []Row, before map[string]stored) (newer []Row, o Outcome) {
 	newer = rows[:0]

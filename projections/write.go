@@ -123,6 +123,18 @@ func (in *input) insert(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
+// load copies rows straight into a table that holds none of them.
+func (in *input) load(ctx context.Context, tx pgx.Tx) error {
+	if len(in.rows) == 0 {
+		return nil
+	}
+	_, err := tx.Conn().PgConn().CopyFrom(ctx, newCopyStream(len(in.types), in.rows), `copy `+in.target()+` (`+in.columns("")+`) from stdin (format binary)`)
+	if err != nil {
+		return fmt.Errorf("load %s: %w", in.table, err)
+	}
+	return nil
+}
+
 // run executes statement with input in front of it and returns its result, in binary.
 func (in *input) run(ctx context.Context, tx pgx.Tx, statement string) (*pgconn.Result, error) {
 	if len(in.rows) >= copyFrom {

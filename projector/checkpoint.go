@@ -21,13 +21,18 @@ type checkpoint struct {
 	created time.Time
 }
 
+// loadCheckpoint reads the position, and with it the generation's state, which may have changed while this session waited for the lock.
 func (s *session) loadCheckpoint(ctx context.Context) (c checkpoint, err error) {
 	var created *time.Time
 	err = s.conn.QueryRow(ctx, `
-select sequence, message_id, stream_created_at
-from clerkstream.checkpoints
-where service = $1 and generation = $2`, s.config.Service, s.generation.number).Scan(&c.sequence, &c.messageID, &created)
-	if err != nil {
+select c.sequence, c.message_id, c.stream_created_at, g.state
+from clerkstream.checkpoints c
+join clerkstream.generations g using (service, generation)
+where c.service = $1 and c.generation = $2`, s.config.Service, s.generation.number).Scan(&c.sequence, &c.messageID, &created, &s.generation.state)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return c, errRetired
+	case err != nil:
 		return c, fmt.Errorf("read checkpoint of %s generation %d: %w", s.config.Service, s.generation.number, err)
 	}
 	if created != nil {
@@ -36,26 +41,37 @@ where service = $1 and generation = $2`, s.config.Service, s.generation.number).
 	return c, nil
 }
 
-// moveCheckpoint is the first statement of every transaction. It compares and sets in one: if another projector moved the checkpoint since this
-// session read it, no row matches and the transaction must not go on. If we crash behind it, it never happened.
-func (s *session) moveCheckpoint(ctx context.Context, tx pgx.Tx, to checkpoint) error {
+// moveCheckpoint is what every transaction does first. It compares and sets in one: if another projector moved the checkpoint since this session
+// read it, no row matches and the transaction must not go on. If we crash behind it, it never happened.
+//
+// It also tells whether readers see this generation. That is a statement of its own, with a snapshot of its own: the first one may have waited for
+// a switch, which holds both checkpoints.
+func (s *session) moveCheckpoint(ctx context.Context, tx pgx.Tx, to checkpoint) (live bool, err error) {
 	from := int64(s.at.sequence)
 	compare := `and sequence = $3`
 	if s.config.switches.unfenced {
 		compare = `and $3::bigint is not null`
 	}
-	tag, err := tx.Exec(ctx, `
+	var two pgx.Batch
+	two.Queue(`
 update clerkstream.checkpoints
 set sequence = $4, message_id = $5, stream_created_at = $6, updated_at = now()
 where service = $1 and generation = $2 `+compare,
 		s.config.Service, s.generation.number, from, int64(to.sequence), to.messageID, to.created)
+	two.Queue(`select state = 'live' from clerkstream.generations where service = $1 and generation = $2`, s.config.Service, s.generation.number)
+	answers := tx.SendBatch(ctx, &two)
+	defer func() { _ = answers.Close() }()
+	tag, err := answers.Exec()
 	if err != nil {
-		return fmt.Errorf("move checkpoint to %d: %w", to.sequence, err)
+		return false, fmt.Errorf("move checkpoint to %d: %w", to.sequence, err)
 	}
 	if tag.RowsAffected() != 1 {
-		return fmt.Errorf("%w: it is no longer at %d", errFenced, from)
+		return false, fmt.Errorf("%w: it is no longer at %d", errFenced, from)
 	}
-	return nil
+	if err := answers.QueryRow().Scan(&live); err != nil {
+		return false, fmt.Errorf("read state of generation %d: %w", s.generation.number, err)
+	}
+	return live, nil
 }
 
 // checkLog makes sure that the stream is the one the checkpoint stands for. A consumer that starts behind a stream's end gets no error and no

@@ -33,6 +33,11 @@ type Config struct {
 	// else. NATSCreds is a credentials file, NATSCA a PEM file of authorities to trust.
 	NATSURL, NATSCreds, NATSCA string
 
+	// RebuildAuto lets a projector whose service has only generations of other projections build its own next one. Default: it refuses to start.
+	RebuildAuto bool
+	// FoldBytes bounds the message bodies that a rebuild holds in memory; past it the rebuild writes what it has and goes on. Default: 288 MiB.
+	FoldBytes int64
+
 	// MaxBatch bounds the messages of one transaction. Default: 10000.
 	MaxBatch int
 	// MaxBytes bounds the message bodies held in memory, over all batches in the works. Default: 64 MiB; at least 4 MiB.
@@ -58,11 +63,14 @@ type switches struct {
 	arrivalOrder bool // versions go by arrival instead of by the event
 	unfenced     bool // no lock, and the checkpoint moves without comparing
 	commit       func(ctx context.Context, tx pgx.Tx) error
+	step         func(name string) // where a crash test ends the process
 }
 
 // Commit tells what one transaction did.
 type Commit struct {
 	At time.Time
+	// Generation is the one it went to.
+	Generation int
 	// Sequence is the new position, Messages how many it stands for, Skipped those of them that no read model wants.
 	Sequence          uint64
 	Messages, Skipped int
@@ -91,6 +99,9 @@ func (c Config) withDefaults() Config {
 	if c.MaxBytes == 0 {
 		c.MaxBytes = 64 << 20
 	}
+	if c.FoldBytes == 0 {
+		c.FoldBytes = 288 << 20
+	}
 	if c.Decoders == 0 {
 		c.Decoders = max(1, runtime.GOMAXPROCS(0)/2)
 	}
@@ -102,6 +113,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.switches.commit == nil {
 		c.switches.commit = func(ctx context.Context, tx pgx.Tx) error { return tx.Commit(ctx) }
+	}
+	if c.switches.step == nil {
+		c.switches.step = func(string) {}
 	}
 	return c
 }
@@ -132,6 +146,9 @@ func (c Config) validate(p *settings.Problems) {
 	}
 	if c.MaxBytes < minBytes {
 		p.Add("MAX_BYTES", "%d is less than %d", c.MaxBytes, minBytes)
+	}
+	if c.FoldBytes < minBytes {
+		p.Add("FOLD_BYTES", "%d is less than %d", c.FoldBytes, minBytes)
 	}
 	if c.Decoders < 1 {
 		p.Add("Decoders", "%d is not positive", c.Decoders)

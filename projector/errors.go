@@ -5,6 +5,9 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	broker "github.com/clerkstream/clerkstream/deploy/nats"
+	"github.com/clerkstream/clerkstream/schema"
 )
 
 // States in which a projector refuses to go on. Each of them needs a person or another deployment; going on would build a read model that is
@@ -25,6 +28,12 @@ var (
 // errFenced says that somebody else moved the checkpoint. It happens when this session lost its lock without noticing; nothing of its
 // transaction was kept. The cure is to begin anew as a standby.
 var errFenced = errors.New("checkpoint was moved by another projector")
+
+// errRetired ends a follower: the generation is gone for good.
+var errRetired = errors.New("generation was retired")
+
+// errNotBuilt says that whoever was building the generation went away, and that this projector may not go on with it by itself.
+var errNotBuilt = errors.New("generation is not built; run projector rebuild again")
 
 // errReconnected ends a session after the broker came back: it may be another broker with another stream, so every check is made again.
 var errReconnected = errors.New("broker connection was renewed")
@@ -64,7 +73,10 @@ func causeOf(err error) cause {
 
 // fatal reports whether a session's end is the projector's end.
 func fatal(err error) bool {
-	for _, e := range []error{ErrLogIdentity, ErrDefinition, ErrSchemaTaken, ErrNotPermitted, ErrStructure} {
+	for _, e := range []error{
+		ErrLogIdentity, ErrDefinition, ErrSchemaTaken, ErrNotPermitted, ErrStructure,
+		broker.ErrStreamMissing, broker.ErrStreamDiffers, schema.ErrTooOld, schema.ErrTooNew,
+	} {
 		if errors.Is(err, e) {
 			return true
 		}

@@ -2,9 +2,9 @@ package projector
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
-	"github.com/go-json-experiment/json"
 	"github.com/jackc/pgx/v5"
 )
 

@@ -11,115 +11,156 @@ import (
 	"github.com/clerkstream/clerkstream/projections"
 )
 
-// generation is one copy of a service's read model: its number and the schema of its tables.
+// generation is one copy of a service's read model: its number, the schema of its tables and the state in which it was last seen.
 type generation struct {
 	number int
 	tables string
+	state  generationState
 }
 
-// findGeneration finds the generation that these projections made, or makes the first one. It refuses a service whose generations were all made by
-// other projections: this code would write rows of another shape into their tables.
-func (s *session) findGeneration(ctx context.Context) (generation, error) {
-	hash := projections.Hash(s.config.Projections)
-	g, found, err := s.lookUpGeneration(ctx, s.conn, hash)
-	if err != nil || found {
-		return g, err
-	}
-	tx, err := s.conn.Begin(ctx)
-	if err != nil {
-		return g, fmt.Errorf("make generation: %w", err)
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	// Two projectors of one service may start at the same moment; the second finds what the first made.
-	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended($1, 0))`, "clerkstream/"+s.config.Service); err != nil {
-		return g, fmt.Errorf("make generation: %w", err)
-	}
-	if g, found, err = s.lookUpGeneration(ctx, tx, hash); err != nil || found {
-		return g, err
-	}
-	g = generation{number: 1, tables: s.config.Schema + "_g1"}
-	if err := s.makeGeneration(ctx, tx, g, hash); err != nil {
-		return g, refused(fmt.Errorf("make generation %s: %w", g.tables, err), "grant "+projections.RoleOwner+" to the login")
-	}
-	if err := tx.Commit(ctx); err != nil {
-		return g, fmt.Errorf("make generation %s: %w", g.tables, err)
-	}
-	s.config.Log.InfoContext(ctx, "projector: made generation", "service", s.config.Service, "generation", g.number, "schema", s.config.Schema)
-	return g, nil
-}
+// generationState is a generation's place in its life.
+type generationState string
+
+// The states. Readers see the live one; a ready one is kept current beside it, so that it can become live at any moment.
+const (
+	stateBuilding generationState = "building"
+	stateReady    generationState = "ready"
+	stateLive     generationState = "live"
+	stateRetired  generationState = "retired"
+)
+
+// tablesSchema is the schema that holds generation n's tables, under this name for as long as it lives.
+func tablesSchema(schema string, n int) string { return fmt.Sprintf("%s_g%d", schema, n) }
+
+// viewsSchema is the schema that holds generation n's views while it is not live. The live one's has the name that readers use.
+func viewsSchema(schema string, n int) string { return fmt.Sprintf("%s_v%d", schema, n) }
 
 // queryer is what a connection and a transaction have in common.
 type queryer interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-func (s *session) lookUpGeneration(ctx context.Context, q queryer, hash string) (g generation, found bool, err error) {
-	var (
-		others           int
-		number           *int
-		tables, instance *string
-		views            *string
-	)
-	err = q.QueryRow(ctx, `
-select count(*), max(generation) filter (where definition_hash = $2),
-  (array_agg(table_schema order by generation desc) filter (where definition_hash = $2))[1],
-  (array_agg(view_schema order by generation desc) filter (where definition_hash = $2))[1],
-  (array_agg(instance order by generation desc) filter (where definition_hash = $2))[1]
+// ownGenerations lists the generations that these projections made, oldest first, and counts those that others made.
+func (p *Projector) ownGenerations(ctx context.Context, q queryer) (own []generation, others int, err error) {
+	rows, err := q.Query(ctx, `
+select generation, table_schema, state, definition_hash = $2, instance = $3 and view_schema = $4
 from clerkstream.generations
-where service = $1 and state <> 'retired'`, s.config.Service, hash).Scan(&others, &number, &tables, &views, &instance)
+where service = $1 and state <> 'retired'
+order by generation`, p.config.Service, p.hash, p.config.Instance, p.config.Schema)
+	if err != nil {
+		return nil, 0, refused(fmt.Errorf("list generations of %s: %w", p.config.Service, err), "grant "+projections.RoleProjector+" to the login")
+	}
+	var (
+		g          generation
+		ours, fits bool
+		misfit     int
+	)
+	_, err = pgx.ForEachRow(rows, []any{&g.number, &g.tables, &g.state, &ours, &fits}, func() error {
+		switch {
+		case !fits:
+			misfit = g.number
+		case ours:
+			own = append(own, g)
+		default:
+			others++
+		}
+		return nil
+	})
 	switch {
 	case err != nil:
-		return g, false, refused(fmt.Errorf("look up generation of %s: %w", s.config.Service, err), "grant "+projections.RoleProjector+" to the login")
-	case number == nil && others > 0:
-		return g, false, fmt.Errorf("%w: service %s has %d of other projections and none of hash %s", ErrDefinition, s.config.Service, others, hash)
-	case number == nil:
-		return g, false, nil
-	case *instance != s.config.Instance || *views != s.config.Schema:
-		return g, false, fmt.Errorf("%w: service %s reads instance %s into schema %s", ErrDefinition, s.config.Service, *instance, *views)
+		return nil, 0, refused(fmt.Errorf("list generations of %s: %w", p.config.Service, err), "grant "+projections.RoleProjector+" to the login")
+	case misfit > 0:
+		return nil, 0, fmt.Errorf("%w: generation %d of service %s reads another instance or goes to another schema", ErrDefinition, misfit, p.config.Service)
 	}
-	return generation{*number, *tables}, true, nil
+	return own, others, nil
 }
 
-// makeGeneration creates tables, views, policies and grants and registers them, all in the caller's transaction: after a crash there is either
-// all of it or nothing.
-func (s *session) makeGeneration(ctx context.Context, tx pgx.Tx, g generation, hash string) error {
-	tables, views := pgx.Identifier{g.tables}.Sanitize(), pgx.Identifier{s.config.Schema}.Sanitize()
+// lockService keeps everybody else from adding generations to the service until the transaction ends.
+func (p *Projector) lockService(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended($1, 0))`, "clerkstream/"+p.config.Service)
+	if err != nil {
+		return fmt.Errorf("lock service %s: %w", p.config.Service, err)
+	}
+	return nil
+}
+
+// register makes the schema of a new generation with its bare tables and writes it down as building, in the caller's transaction: after a crash
+// there is either all of it or nothing.
+func (p *Projector) register(ctx context.Context, tx pgx.Tx) (g generation, err error) {
+	g.state = stateBuilding
+	err = tx.QueryRow(ctx, `select coalesce(max(generation), 0) + 1 from clerkstream.generations where service = $1`, p.config.Service).Scan(&g.number)
+	if err != nil {
+		return g, fmt.Errorf("number generation of %s: %w", p.config.Service, err)
+	}
+	g.tables = tablesSchema(p.config.Schema, g.number)
+	tables := pgx.Identifier{g.tables}.Sanitize()
 	statements := []string{
 		`set local role ` + projections.RoleOwner,
 		`create schema ` + tables,
 		// Tenants get no usage of the tables' schema: only the views lead them to the tables.
 		`grant usage on schema ` + tables + ` to ` + projections.RoleProjector + `, ` + projections.RoleReader,
-		`create schema ` + views,
-		`grant usage on schema ` + views + ` to ` + projections.RoleReader + `, ` + projections.RoleTenant,
 	}
-	names := make([]string, 0, len(s.config.Projections))
-	for _, part := range []func(projections.Definition) []string{
-		func(d projections.Definition) []string { return d.CreateTables(g.tables) },
-		func(d projections.Definition) []string { return d.CreateIndexes(g.tables) },
-		func(d projections.Definition) []string { return d.Secure(g.tables) },
-		func(d projections.Definition) []string { return d.CreateViews(s.config.Schema, g.tables) },
-	} {
-		for _, p := range s.config.Projections {
-			statements = append(statements, part(p.Definition())...)
+	var models, tableNames, viewNames []string
+	for _, one := range p.config.Projections {
+		d := one.Definition()
+		statements = append(statements, d.CreateTables(g.tables)...)
+		models = append(models, one.Name())
+		for _, t := range d.Tables {
+			tableNames = append(tableNames, t.Name)
+		}
+		for _, v := range d.Views {
+			viewNames = append(viewNames, v.Name)
 		}
 	}
-	for _, statement := range statements {
-		if _, err := tx.Exec(ctx, statement); err != nil {
-			return taken(err)
-		}
-	}
-	for _, p := range s.config.Projections {
-		names = append(names, p.Name())
+	if err := p.execAll(ctx, tx, statements); err != nil {
+		return g, fmt.Errorf("make generation %d: %w", g.number, err)
 	}
 	if _, err := tx.Exec(ctx, `
-insert into clerkstream.generations (service, generation, instance, view_schema, table_schema, definition_hash, read_models, state)
-values ($1, $2, $3, $4, $5, $6, $7, 'live')`,
-		s.config.Service, g.number, s.config.Instance, s.config.Schema, g.tables, hash, names); err != nil {
-		return taken(err)
+insert into clerkstream.generations (service, generation, instance, view_schema, table_schema, definition_hash, read_models, tables, views, state)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		p.config.Service, g.number, p.config.Instance, p.config.Schema, g.tables, p.hash, models, tableNames, viewNames, g.state); err != nil {
+		return g, fmt.Errorf("register generation %d: %w", g.number, taken(err))
 	}
-	_, err := tx.Exec(ctx, `insert into clerkstream.checkpoints (service, generation, stream) values ($1, $2, $3)`,
-		s.config.Service, g.number, s.stream)
-	return err
+	if _, err := tx.Exec(ctx, `insert into clerkstream.checkpoints (service, generation, stream) values ($1, $2, $3)`,
+		p.config.Service, g.number, p.stream); err != nil {
+		return g, fmt.Errorf("register generation %d: %w", g.number, err)
+	}
+	return g, nil
+}
+
+// expose gives the tables their indexes, puts them under row level security and makes the views over them in schema views. After it the tables
+// cannot be loaded any more, only written.
+func (p *Projector) expose(ctx context.Context, tx pgx.Tx, g generation, views string) error {
+	quoted := pgx.Identifier{views}.Sanitize()
+	var statements []string
+	for _, part := range []func(projections.Definition) []string{
+		func(d projections.Definition) []string { return d.CreateIndexes(g.tables) },
+		func(d projections.Definition) []string { return d.Analyze(g.tables) },
+		func(d projections.Definition) []string { return d.Secure(g.tables) },
+	} {
+		for _, one := range p.config.Projections {
+			statements = append(statements, part(one.Definition())...)
+		}
+	}
+	statements = append(statements, `create schema `+quoted,
+		`grant usage on schema `+quoted+` to `+projections.RoleReader+`, `+projections.RoleTenant)
+	for _, one := range p.config.Projections {
+		statements = append(statements, one.Definition().CreateViews(views, g.tables)...)
+	}
+	if err := p.execAll(ctx, tx, statements); err != nil {
+		return fmt.Errorf("expose generation %d: %w", g.number, err)
+	}
+	return nil
+}
+
+func (p *Projector) execAll(ctx context.Context, tx pgx.Tx, statements []string) error {
+	for _, statement := range statements {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return refused(taken(err), "grant "+projections.RoleOwner+" to the login")
+		}
+	}
+	return nil
 }
 
 // taken recognises that a schema of ours exists already.

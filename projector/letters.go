@@ -18,7 +18,7 @@ func (s *session) countLetters(ctx context.Context) (o openLetters, err error) {
 	err = s.conn.QueryRow(ctx, `
 select count(*)
 from clerkstream.dead_letters
-where service = $1 and generation = $2 and superseded_at is null`, s.config.Service, s.generation.number).Scan(&o.open)
+where service = $1 and generation = $2 and closed_at is null`, s.config.Service, s.generation.number).Scan(&o.open)
 	if err != nil {
 		return o, fmt.Errorf("count dead letters: %w", err)
 	}
@@ -55,8 +55,8 @@ func (s *session) bury(ctx context.Context, tx pgx.Tx, b *batch) (letters, open 
 			}
 			if _, err := tx.Exec(ctx, `
 insert into clerkstream.dead_letters
-  (service, generation, read_model, sequence, subject, event_id, event_type, entity_id, version, reason, detail, superseded_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, case when $12 then now() end)
+  (service, generation, read_model, sequence, subject, event_id, event_type, entity_id, version, reason, detail, closed_at, closed_as)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, case when $12 then now() end, case when $12 then 'superseded' end)
 on conflict (service, generation, read_model, sequence) do update
 set attempts = clerkstream.dead_letters.attempts + 1, last_failed_at = now(), reason = excluded.reason, detail = excluded.detail`,
 				s.config.Service, s.generation.number, model, int64(m.sequence), m.event.Subject(), m.event.ID, m.event.Type, m.event.EntityID,
@@ -95,9 +95,9 @@ func (s *session) supersede(ctx context.Context, tx pgx.Tx, p projections.Projec
 	table := pgx.Identifier{s.generation.tables, p.Name()}.Sanitize()
 	tag, err := tx.Exec(ctx, `
 update clerkstream.dead_letters l
-set superseded_at = now()
+set closed_at = now(), closed_as = 'superseded'
 from `+table+` t
-where l.service = $1 and l.generation = $2 and l.read_model = $3 and l.superseded_at is null
+where l.service = $1 and l.generation = $2 and l.read_model = $3 and l.closed_at is null
   and l.entity_id = any($4) and t.id = l.entity_id and t.version > l.version`,
 		s.config.Service, s.generation.number, p.Name(), applied)
 	if err != nil {

@@ -101,7 +101,7 @@ func TestAPoisonMessageIsKeptAndBlocksNobodyElse(t *testing.T) {
 			}
 			var reason, detail string
 			var sequence uint64
-			if err := b.conn.QueryRow(t.Context(), `select reason, detail, sequence from clerkstream.dead_letters where superseded_at is null and read_model = 'users'`).
+			if err := b.conn.QueryRow(t.Context(), `select reason, detail, sequence from clerkstream.dead_letters where closed_at is null and read_model = 'users'`).
 				Scan(&reason, &detail, &sequence); err != nil {
 				t.Fatal(err)
 			}
@@ -113,12 +113,12 @@ func TestAPoisonMessageIsKeptAndBlocksNobodyElse(t *testing.T) {
 			if name := value[string](t, b, `select first_name from clerk.users where id = 'user_7'`); name != "healed" {
 				t.Errorf("the next good event left %q", name)
 			}
-			if n := value[int](t, b, `select count(*) from clerkstream.dead_letters where superseded_at is null`); n != 0 {
+			if n := value[int](t, b, `select count(*) from clerkstream.dead_letters where closed_at is null`); n != 0 {
 				t.Errorf("%d letters are still open", n)
 			}
 			late := b.Publish(t, "msg_late", named("user_7", noon.Add(30*time.Minute), poison))
 			b.until(t, late)
-			if n := value[int](t, b, `select count(*) from clerkstream.dead_letters where superseded_at is null`); n != 0 {
+			if n := value[int](t, b, `select count(*) from clerkstream.dead_letters where closed_at is null`); n != 0 {
 				t.Error("a letter that a newer row had overtaken is open")
 			}
 		})

@@ -4,31 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 
 	broker "github.com/clerkstream/clerkstream/deploy/nats"
 	"github.com/clerkstream/clerkstream/events"
 	"github.com/clerkstream/clerkstream/internal/settings"
-	"github.com/clerkstream/clerkstream/schema"
+	"github.com/clerkstream/clerkstream/projections"
 )
 
-// Projector keeps one generation of one service current.
+// Projector keeps every generation current that its projections made: the live one, and beside it one that is about to become live or was until
+// lately.
 type Projector struct {
 	config  Config
+	hash    string // of the projections' definitions
 	stream  string
-	metrics *metrics
+	metrics *metricSet
 
-	reconnected chan struct{}
-	denied      chan error
-
-	mu    sync.Mutex
-	state State
-	why   string
+	mu        sync.Mutex
+	state     State
+	why       string
+	followers map[int]*follower
 }
 
 // State is what a projector is doing.
@@ -43,6 +45,11 @@ const (
 	StateStopped  State = "stopped"
 )
 
+// rank orders the states by how much they are in need of a person.
+func (s State) rank() int {
+	return slices.Index([]State{StateLeading, StateStandby, StateStarting, StateWaiting, StateStopped}, s)
+}
+
 // New checks the configuration; the error lists every problem. It connects to nothing yet.
 func New(c Config) (*Projector, error) {
 	c = c.withDefaults()
@@ -50,11 +57,10 @@ func New(c Config) (*Projector, error) {
 	if c.validate(&problems); problems.Err() != nil {
 		return nil, problems.Err()
 	}
-	p := &Projector{
-		config: c, stream: broker.StreamName(c.Instance), metrics: newMetrics(c.Metrics, c.Service),
-		reconnected: make(chan struct{}, 1), denied: make(chan error, 1), state: StateStarting,
-	}
-	return p, nil
+	return &Projector{
+		config: c, hash: projections.Hash(c.Projections), stream: broker.StreamName(c.Instance), metrics: newMetrics(c.Metrics, c.Service),
+		state: StateStarting, followers: map[int]*follower{},
+	}, nil
 }
 
 // Run is New and Projector.Run in one.
@@ -66,92 +72,181 @@ func Run(ctx context.Context, c Config) error {
 	return p.Run(ctx)
 }
 
-// Run projects until ctx ends, then finishes the batch in hand and returns nil. While Postgres or the broker is away it waits and tries again; it
+// Run projects until ctx ends, then finishes the batches in hand and returns nil. While Postgres or the broker is away it waits and tries again; it
 // returns early only for what waiting cannot mend, with one of this package's errors or broker's or schema's. It may be called once.
 func (p *Projector) Run(ctx context.Context) error {
-	nc, err := p.config.nats().Connect(settings.ConnectOptions{
-		Name: "clerkstream projector " + p.config.Service, Log: p.config.Log,
-		Changed: func() { wake(p.reconnected) }, Failed: p.asyncError,
-	})
+	nc, js, err := p.connect()
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.lead(running, group, js) })
+	err = group.Wait()
+	if ctx.Err() != nil {
+		err = nil
+	}
+	why := ""
+	if err != nil {
+		why = err.Error()
+	}
+	p.enter(StateStopped, why)
+	return err
+}
+
+// connect opens the broker's connection, whose changes every follower hears of.
+func (p *Projector) connect() (*nats.Conn, jetstream.JetStream, error) {
+	nc, err := p.config.nats().Connect(settings.ConnectOptions{
+		Name: "clerkstream projector " + p.config.Service, Log: p.config.Log, Changed: p.brokerChanged, Failed: p.brokerFailed,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return fmt.Errorf("open jetstream: %w", err)
+		nc.Close()
+		return nil, nil, fmt.Errorf("open jetstream: %w", err)
 	}
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = 100*time.Millisecond, 5*time.Second
+	return nc, js, nil
+}
+
+// lead starts a follower for each generation of ours that appears, until ctx ends or one of them gives up.
+func (p *Projector) lead(ctx context.Context, group *errgroup.Group, js jetstream.JetStream) error {
+	r := &roster{Projector: p}
+	defer r.close(ctx)
+	pause := newPause()
 	for {
-		began := p.config.Now()
-		err := p.session(ctx, js)
-		if ctx.Err() != nil {
-			p.enter(StateStopped, "")
-			return nil
-		}
-		if fatal(err) || errors.Is(err, broker.ErrStreamMissing) || errors.Is(err, broker.ErrStreamDiffers) ||
-			errors.Is(err, schema.ErrTooOld) || errors.Is(err, schema.ErrTooNew) {
-			p.enter(StateStopped, err.Error())
+		wait := rosterEvery
+		own, err := r.look(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case fatal(err):
 			return err
-		}
-		if p.config.Now().Sub(began) > time.Minute {
+		case err != nil:
+			p.enter(StateWaiting, err.Error())
+			wait = pause.NextBackOff()
+		default:
 			pause.Reset()
+			p.enter(StateLeading, "")
+			for _, g := range own {
+				p.follow(ctx, group, js, g)
+			}
 		}
-		p.enter(StateWaiting, err.Error())
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause.NextBackOff()):
+			return ctx.Err()
+		case <-time.After(wait):
 		}
 	}
 }
 
-// asyncError hears what the broker says outside of any request. A subject that may not be used shows only here: the request itself just
+func newPause() *backoff.ExponentialBackOff {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 100*time.Millisecond, 5*time.Second
+	return pause
+}
+
+func (p *Projector) follow(ctx context.Context, group *errgroup.Group, js jetstream.JetStream, g generation) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.followers[g.number] != nil {
+		return
+	}
+	f := newFollower(p, g)
+	p.followers[g.number] = f
+	group.Go(func() error {
+		err := f.run(ctx, js)
+		p.mu.Lock()
+		delete(p.followers, g.number)
+		p.mu.Unlock()
+		f.metrics.drop()
+		return err
+	})
+}
+
+func (p *Projector) brokerChanged() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range p.followers {
+		wake(f.reconnected)
+	}
+}
+
+// brokerFailed hears what the broker says outside of any request. A subject that may not be used shows only here: the request itself just
 // never gets an answer.
-func (p *Projector) asyncError(err error) {
-	if errors.Is(err, nats.ErrPermissionViolation) {
+func (p *Projector) brokerFailed(err error) {
+	if !errors.Is(err, nats.ErrPermissionViolation) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range p.followers {
 		select {
-		case p.denied <- fmt.Errorf("%w by the broker: %w", ErrNotPermitted, err):
+		case f.denied <- fmt.Errorf("%w by the broker: %w", ErrNotPermitted, err):
 		default:
 		}
 	}
 }
 
-// NotReady lists the reasons why the read model is not being kept current; none while leading or standing by.
+// NotReady lists the reasons why a read model is not being kept current; none while each generation is led from here or stood by for.
 func (p *Projector) NotReady() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.state == StateLeading || p.state == StateStandby {
-		return nil
+	if p.state != StateLeading {
+		return []string{reasonOf(p.state, p.why)}
 	}
-	if p.why != "" {
-		return []string{string(p.state) + ": " + p.why}
+	var reasons []string
+	for _, f := range p.followers {
+		if f.state != StateLeading && f.state != StateStandby {
+			reasons = append(reasons, reasonOf(f.state, f.why))
+		}
 	}
-	return []string{string(p.state)}
+	return reasons
 }
 
-// State is what the projector is doing now.
+func reasonOf(s State, why string) string {
+	if why == "" {
+		return string(s)
+	}
+	return string(s) + ": " + why
+}
+
+// State is what the projector is doing now; with several generations, what it does for the one that is worst off.
 func (p *Projector) State() State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.state
+	if p.state != StateLeading {
+		return p.state
+	}
+	if len(p.followers) == 0 {
+		return StateStarting
+	}
+	worst := StateLeading
+	for _, f := range p.followers {
+		if f.state.rank() > worst.rank() {
+			worst = f.state
+		}
+	}
+	return worst
 }
 
-// enter logs a change of state once, however often it is repeated.
 func (p *Projector) enter(s State, why string) {
 	p.mu.Lock()
 	changed := p.state != s || p.why != why
 	p.state, p.why = s, why
 	p.mu.Unlock()
-	if !changed {
-		return
+	if changed && s != StateLeading { // the followers tell of leading
+		p.report(s, why)
 	}
-	p.metrics.leading(s == StateLeading)
+}
+
+func (p *Projector) report(s State, why string, more ...any) {
 	log := p.config.Log.Info
 	if s == StateWaiting {
 		log = p.config.Log.Warn
 	}
-	log("projector: "+string(s), "service", p.config.Service, "stream", p.stream, "reason", why)
+	log("projector: "+string(s), append(more, "service", p.config.Service, "stream", p.stream, "reason", why)...)
 }
 
 // wants lists the projections (by index) that concern the event.

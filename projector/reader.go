@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/semaphore"
 
@@ -20,6 +21,8 @@ type message struct {
 	size     int64
 	// rejected is why the message cannot become rows, by projection; nil while it can.
 	rejected map[int]rejection
+	// held counts the projections for which a message survives the fold of a rebuild.
+	held int
 }
 
 // budget bounds the bytes of the messages in memory. The reader takes, the writer gives back after the commit.
@@ -81,24 +84,29 @@ func (s *session) read(ctx context.Context, b *budget, out chan<- *message) erro
 	}
 }
 
-// parse reads what the fold needs, all of it from subject and headers. What cannot be read as an event is a message to be put aside, not an
-// error: the reader never stops for one message.
+// parse reads what the fold needs, all of it from subject and headers.
 func parse(msg jetstream.Msg) (*message, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return nil, fmt.Errorf("read position of a message: %w", err)
 	}
+	return parseMessage(msg.Subject(), msg.Headers(), msg.Data(), meta.Sequence.Stream), nil
+}
+
+// parseMessage never fails: what cannot be read as an event is a message to be put aside, for the reader never stops for one message.
+func parseMessage(subject string, header nats.Header, body []byte, sequence uint64) *message {
 	m := &message{
-		sequence: meta.Sequence.Stream, id: msg.Headers().Get(events.HeaderMessageID),
+		sequence: sequence, id: header.Get(events.HeaderMessageID),
 		// What the message costs in memory, about: body, headers and the structs around them.
-		size: int64(len(msg.Data())) + 1024,
+		size: int64(len(body)) + 1024,
 	}
-	m.event, err = events.FromMessage(msg.Subject(), msg.Headers(), msg.Data())
+	var err error
+	m.event, err = events.FromMessage(subject, header, body)
 	switch {
 	case err != nil:
 		m.reject(everywhere, rejection{reason: reasonUnreadable, detail: err.Error()})
 	case m.event.Unrouted == "" && m.event.ClockAhead():
 		m.reject(everywhere, rejection{reason: reasonClockAhead, detail: "version leads receipt by more than " + events.MaxClockLead.String()})
 	}
-	return m, nil
+	return m
 }

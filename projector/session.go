@@ -29,11 +29,10 @@ const (
 // session is one try to lead: from an open connection to the first error. Everything that was believed before is read again, so an
 // error anywhere is mended by beginning a new session.
 type session struct {
-	*Projector
+	*follower
 	conn       *pgx.Conn
 	js         jetstream.JetStream
 	reconnects uint64
-	generation generation
 	// start is where the session began; its stream identity holds for the whole session.
 	start checkpoint
 
@@ -43,47 +42,72 @@ type session struct {
 }
 
 // session leads until something ends it, and says what.
-func (p *Projector) session(ctx context.Context, js jetstream.JetStream) error {
-	reconnects, err := p.awaitBroker(ctx, js.Conn())
+func (f *follower) session(ctx context.Context, js jetstream.JetStream) error {
+	reconnects, err := f.awaitBroker(ctx, js.Conn())
 	if err != nil {
 		return err
 	}
-	conn, err := p.open(ctx)
-	if err != nil {
+	s := &session{follower: f, js: js, reconnects: reconnects}
+	if err := s.connect(ctx); err != nil {
 		return err
 	}
-	s := &session{Projector: p, conn: conn, js: js, reconnects: reconnects}
-	// The lock goes with the connection, also when this goroutine is on its way out because ctx ended.
-	defer func() {
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = conn.Close(bounded)
-	}()
-	if err := schema.Check(ctx, conn); err != nil {
-		return refused(err, "grant "+projections.RoleProjector+" to the login")
-	}
-	if s.generation, err = s.findGeneration(ctx); err != nil {
-		return err
-	}
+	defer s.close(ctx)
 	if err := s.elect(ctx); err != nil {
 		return err
 	}
-	if _, err := conn.Exec(ctx, `set role `+projections.RoleProjector); err != nil {
-		return refused(fmt.Errorf("become projector: %w", err), "grant "+projections.RoleProjector+" to the login")
-	}
-	if s.start, err = s.loadCheckpoint(ctx); err != nil {
-		return err
-	}
-	if s.letters, err = s.countLetters(ctx); err != nil {
-		return err
-	}
-	stream, err := s.checkLog(ctx)
+	stream, err := s.recover(ctx)
 	if err != nil {
 		return err
 	}
-	s.at = s.start
+	if s.generation.state == stateBuilding {
+		if !s.config.RebuildAuto {
+			return errNotBuilt
+		}
+		if err := s.build(ctx, stream, nil); err != nil {
+			return err
+		}
+	}
 	s.enter(StateLeading, "")
 	return s.project(ctx, stream)
+}
+
+// connect opens the session's connection and makes sure that the operational schema is the one this code knows.
+func (s *session) connect(ctx context.Context) (err error) {
+	if s.conn, err = s.open(ctx); err != nil {
+		return err
+	}
+	if err := schema.Check(ctx, s.conn); err != nil {
+		s.close(ctx)
+		return refused(err, "grant "+projections.RoleProjector+" to the login")
+	}
+	return nil
+}
+
+// close gives the lock back with the connection, also when the caller is on its way out because ctx ended.
+func (s *session) close(ctx context.Context) {
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = s.conn.Close(bounded)
+}
+
+// recover reads everything again that a session goes by: role, generation, position, open letters, and that the stream is still the same.
+func (s *session) recover(ctx context.Context) (jetstream.Stream, error) {
+	if _, err := s.conn.Exec(ctx, `set role `+projections.RoleProjector); err != nil {
+		return nil, refused(fmt.Errorf("become projector: %w", err), "grant "+projections.RoleProjector+" to the login")
+	}
+	var err error
+	if s.start, err = s.loadCheckpoint(ctx); err != nil {
+		return nil, err
+	}
+	if s.letters, err = s.countLetters(ctx); err != nil {
+		return nil, err
+	}
+	stream, err := s.checkLog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.at = s.start
+	return stream, nil
 }
 
 // open connects straight to Postgres, with the settings that make it notice when we are gone.
@@ -167,13 +191,13 @@ func (s *session) watch(ctx context.Context, stream jetstream.Stream) error {
 }
 
 // awaitBroker waits until there is a broker to read from, and tells how often the connection was renewed by then.
-func (p *Projector) awaitBroker(ctx context.Context, nc *nats.Conn) (reconnects uint64, err error) {
+func (f *follower) awaitBroker(ctx context.Context, nc *nats.Conn) (reconnects uint64, err error) {
 	for !nc.IsConnected() {
-		p.enter(StateWaiting, "broker is away")
+		f.enter(StateWaiting, "broker is away")
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()
-		case <-p.reconnected:
+		case <-f.reconnected:
 		}
 	}
 	return nc.Stats().Reconnects, nil

@@ -64,7 +64,7 @@ func TestTheBinaryAnswersForItsStateOnItsPrivateAddress(t *testing.T) {
 	addr := nobody(t)
 	go func() { ended <- serve(ctx, c, addr) }()
 	b.until(t, b.fill(t, 3, "a"))
-	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": `clerkstream_projector_messages_total{service="test"} 3`} {
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": `clerkstream_projector_messages_total{generation="1",service="test"} 3`} {
 		if body := get(t, "http://"+addr+path); !strings.Contains(body, want) {
 			t.Errorf("%s says %s", path, body)
 		}

@@ -85,7 +85,7 @@ func (s *session) apply(ctx context.Context, b *batch) (Commit, error) {
 		case causeStructure:
 			return done, fmt.Errorf("%w: %w", ErrStructure, err)
 		}
-		found, isolateErr := s.isolate(ctx, b)
+		found, isolateErr := s.isolate(ctx, s.conn, b)
 		if isolateErr != nil {
 			return done, isolateErr
 		}
@@ -99,17 +99,38 @@ func (s *session) apply(ctx context.Context, b *batch) (Commit, error) {
 
 // transact is the transaction: position, rows, dead letters and the notice of them, all or nothing.
 func (s *session) transact(ctx context.Context, b *batch) (Commit, error) {
-	done := Commit{Sequence: b.to.sequence, Messages: len(b.messages), Skipped: b.skipped, Duplicates: b.duplicates, Stale: b.stale}
+	done := Commit{Generation: s.generation.number, Sequence: b.to.sequence, Messages: len(b.messages), Skipped: b.skipped, Duplicates: b.duplicates, Stale: b.stale}
 	tx, err := s.conn.Begin(ctx)
 	if err != nil {
 		return done, fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	if err := s.moveCheckpoint(ctx, tx, b.to); err != nil {
+	live, err := s.moveCheckpoint(ctx, tx, b.to)
+	if err != nil {
 		return done, err
 	}
 	feed := newFeed(s.generation.number, b.to.sequence)
-	healed := 0
+	open, err := s.put(ctx, tx, b, &done, feed)
+	if err != nil {
+		return done, err
+	}
+	if live {
+		if err := feed.send(ctx, tx, s.config.Schema); err != nil {
+			return done, err
+		}
+	}
+	done.Received = b.received()
+	// If we crash behind this line the batch is either wholly there or not at all; the next session reads which.
+	if err := s.config.switches.commit(ctx, tx); err != nil {
+		return done, fmt.Errorf("commit up to %d: %w", b.to.sequence, err)
+	}
+	s.letters.open += open
+	done.At = s.config.Now()
+	return done, nil
+}
+
+// put brings the batch's rows and dead letters into the tables. open is by how many the letters that wait for a newer event grew.
+func (s *session) put(ctx context.Context, tx pgx.Tx, b *batch, done *Commit, feed *feed) (open int, err error) {
 	for i, p := range s.config.Projections {
 		rows := b.rows[i]
 		if len(rows) == 0 {
@@ -117,32 +138,19 @@ func (s *session) transact(ctx context.Context, b *batch) (Commit, error) {
 		}
 		outcome, err := p.Write(ctx, tx, s.generation.tables, rows)
 		if err != nil {
-			return done, fmt.Errorf("project %s up to %d: %w", p.Name(), b.to.sequence, err)
+			return open, fmt.Errorf("project %s up to %d: %w", p.Name(), b.to.sequence, err)
 		}
 		done.add(outcome, rows)
 		feed.changed(p.Name(), outcome.Applied)
-		n, err := s.supersede(ctx, tx, p, outcome.Applied)
+		healed, err := s.supersede(ctx, tx, p, outcome.Applied)
 		if err != nil {
-			return done, err
+			return open, err
 		}
-		healed += n
+		open -= healed
 	}
-	letters, open, err := s.bury(ctx, tx, b)
-	if err != nil {
-		return done, err
-	}
-	done.DeadLetters = letters
-	if err := feed.send(ctx, tx, s.config.Schema); err != nil {
-		return done, err
-	}
-	done.Received = b.received()
-	// If we crash behind this line the batch is either wholly there or not at all; the next session reads which.
-	if err := s.config.switches.commit(ctx, tx); err != nil {
-		return done, fmt.Errorf("commit up to %d: %w", b.to.sequence, err)
-	}
-	s.letters.open += open - healed
-	done.At = s.config.Now()
-	return done, nil
+	letters, buried, err := s.bury(ctx, tx, b)
+	done.DeadLetters += letters
+	return open + buried, err
 }
 
 func (c *Commit) add(o projections.Outcome, rows []projections.Row) {
@@ -154,10 +162,15 @@ func (c *Commit) add(o projections.Outcome, rows []projections.Row) {
 	}
 }
 
+// beginner is a connection, or a transaction that begins one inside itself.
+type beginner interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
 // isolate finds the messages that Postgres refuses on their own, by halving under savepoints in a transaction that is never committed. It costs
 // about log2(rows) statements for each of them.
-func (s *session) isolate(ctx context.Context, b *batch) (found bool, err error) {
-	tx, err := s.conn.Begin(ctx)
+func (s *session) isolate(ctx context.Context, on beginner, b *batch) (found bool, err error) {
+	tx, err := on.Begin(ctx)
 	if err != nil {
 		return false, fmt.Errorf("begin to isolate: %w", err)
 	}

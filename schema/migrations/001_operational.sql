@@ -35,7 +35,17 @@ create table clerkstream.generations (
   definition_hash text        not null,
   read_models     text[]      not null,
   state           text        not null check (state in ('building', 'ready', 'live', 'retired')),
+  -- What was made in the two schemas. Whatever else lies there is somebody's, and is never moved or dropped.
+  tables          text[]      not null,
+  views           text[]      not null,
   created_at      timestamptz not null default now(),
+  -- When readers last began and last ceased to see it: a rollback goes to the one they ceased to see last.
+  live_since      timestamptz,
+  live_until      timestamptz,
+  retired_at      timestamptz,
+  -- What the last comparison with the live generation said; null before the first.
+  gate_passed     boolean,
+  gate_at         timestamptz,
   primary key (service, generation),
   unique (table_schema)
 );
@@ -73,11 +83,16 @@ create table clerkstream.dead_letters (
   attempts        integer     not null default 1,
   first_failed_at timestamptz not null default now(),
   last_failed_at  timestamptz not null default now(),
-  superseded_at   timestamptz,
+  -- A letter is open until it is closed, and never closed without saying how: a newer event took its place, a retry passed, or a person gave it up.
+  closed_at       timestamptz,
+  closed_as       text check (closed_as in ('superseded', 'retried', 'discarded')),
+  closed_reason   text        not null default '',
+  check ((closed_at is null) = (closed_as is null)),
+  check (closed_as is distinct from 'discarded' or closed_reason <> ''),
   primary key (service, generation, read_model, sequence),
   foreign key (service, generation) references clerkstream.generations on delete cascade
 );
-create index dead_letters_open on clerkstream.dead_letters (service, generation, read_model, entity_id) where superseded_at is null;
+create index dead_letters_open on clerkstream.dead_letters (service, generation, read_model, entity_id) where closed_at is null;
 
 alter table clerkstream.generations owner to clerkstream_owner;
 alter table clerkstream.checkpoints owner to clerkstream_owner;
@@ -86,7 +101,7 @@ alter table clerkstream.dead_letters owner to clerkstream_owner;
 grant select on clerkstream.generations, clerkstream.checkpoints, clerkstream.dead_letters to clerkstream_projector, clerkstream_reader;
 grant update (stream_created_at, sequence, message_id, updated_at) on clerkstream.checkpoints to clerkstream_projector;
 grant insert on clerkstream.dead_letters to clerkstream_projector;
-grant update (attempts, last_failed_at, superseded_at, reason, detail) on clerkstream.dead_letters to clerkstream_projector;
+grant update (attempts, last_failed_at, reason, detail, closed_at, closed_as, closed_reason) on clerkstream.dead_letters to clerkstream_projector;
 
 ---- create above / drop below ----
 
