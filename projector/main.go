@@ -2,7 +2,9 @@ package projector
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -18,45 +20,69 @@ import (
 	"github.com/clerkstream/clerkstream/projections"
 )
 
-// flags is what a projector's command line and environment say.
+// flags is what a projector's command line and environment say. The settings that name the read model go for every verb.
 type flags struct {
-	Run run `cmd:"" default:"withargs" help:"Keep the read model current until told to stop (default)."`
+	target
+	LogFormat string `env:"LOG_FORMAT" default:"json" enum:"json,text" help:"json or text."`
+	LogLevel  string `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
+
+	Run      run          `cmd:"" default:"withargs" help:"Keep the read model current until told to stop (default)."`
+	Rebuild  rebuildVerb  `cmd:"" help:"Fold the stream into the next generation, beside the live one."`
+	Switch   switchVerb   `cmd:"" help:"Let readers see the next generation."`
+	Rollback rollbackVerb `cmd:"" help:"Let readers see again what they saw before the last switch."`
+	Retire   retireVerb   `cmd:"" help:"Drop a generation that readers no longer see."`
 }
 
-type run struct {
+// target names a read model: where it is and which.
+type target struct {
 	Service         string   `env:"SERVICE" default:"default" help:"Name of the service that owns the read model."`
 	Schema          string   `env:"SCHEMA" default:"clerk" help:"Schema of views that the service reads."`
 	Instance        string   `env:"CLERK_INSTANCE" default:"default" help:"Clerk environment whose stream is read."`
 	ReadModels      []string `env:"READ_MODELS" help:"Read models to keep, separated by commas; what they need comes with them. Default: all."`
 	PrivateMetadata bool     `env:"KEEP_PRIVATE_METADATA" help:"Keep private_metadata too; ingest must keep it as well."`
 	DatabaseURL     string   `env:"DATABASE_URL" name:"database-url" help:"Postgres, straight and not through a pooler. With a password in it, prefer the variable or DATABASE_URL_FILE."`
+	FoldBytes       int64    `env:"FOLD_BYTES" default:"301989888" help:"Bytes of message bodies that a rebuild holds in memory at most."`
 
 	settings.NATS
-	OpsAddr string `env:"OPS_ADDR" default:"127.0.0.1:9091" help:"Private address of health, metrics and profiles."`
-
-	MaxBatch  int    `env:"MAX_BATCH" default:"10000" help:"Messages in one transaction at most."`
-	MaxBytes  int64  `env:"MAX_BYTES" default:"67108864" help:"Bytes of message bodies in memory at most."`
-	LogFormat string `env:"LOG_FORMAT" default:"json" help:"json or text."`
-	LogLevel  string `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
 }
 
-// Main is the whole of a projector binary: it reads flags and environment, runs until SIGTERM or an interrupt, and returns the exit status: 0
-// after a clean stop, 1 when the projector had to give up, 2 when it was told something wrong. A service with projections of its own calls
-// it with them and gets the same verbs.
-func Main(all []projections.Projection) int {
+type run struct {
+	OpsAddr  string `env:"OPS_ADDR" default:"127.0.0.1:9091" help:"Private address of health, metrics and profiles."`
+	Rebuild  string `env:"REBUILD" default:"refuse" enum:"refuse,auto" help:"What to do when the service has only generations of other projections: refuse to start, or auto: build the next one."`
+	MaxBatch int    `env:"MAX_BATCH" default:"10000" help:"Messages in one transaction at most."`
+	MaxBytes int64  `env:"MAX_BYTES" default:"67108864" help:"Bytes of message bodies in memory at most."`
+}
+
+// verb is a command that does one thing and ends.
+type verb interface {
+	do(ctx context.Context, o *Operator, out io.Writer) error
+}
+
+// The exit statuses beside success and settings.ExitCode.
+const (
+	exitFailed = 1
+	// exitRefused: everything is as it was, because something the verb looks at is not as it should be.
+	exitRefused = 3
+)
+
+// Main is the whole of a projector binary: it reads flags and environment and returns the exit status. Without a verb it runs until SIGTERM or an
+// interrupt: 0 after a clean stop, 1 when the projector had to give up. Every status of 2 is a wrong setting, of 3 a verb that was refused or found
+// what it should not. A service with projections of its own calls it with them and gets the same verbs.
+func Main(all ...projections.Projection) int {
 	var (
 		f        flags
 		problems settings.Problems
 	)
-	if settings.Parse(&problems, &f, os.Args[1:], os.Stdout, kong.Name("projector"), kong.Description("Keeps a service's local read model of Clerk current.")) {
+	parsed, done := settings.Parse(&problems, &f, os.Args[1:], os.Stdout, kong.Name("projector"), kong.Description("Keeps a service's local read model of Clerk current."))
+	if done {
 		return 0
 	}
-	log, err := ops.NewLogger(os.Stderr, f.Run.LogFormat, f.Run.LogLevel)
+	log, err := ops.NewLogger(os.Stderr, f.LogFormat, f.LogLevel)
 	if err != nil {
 		problems.Add("LOG_FORMAT, LOG_LEVEL", "%v", err)
 		log = slog.New(slog.DiscardHandler)
 	}
-	config := f.Run.config(all, &problems, os.LookupEnv)
+	config := f.config(all, &problems, os.LookupEnv)
 	config.Log = log
 	config.withDefaults().validate(&problems)
 	if err := problems.Err(); err != nil {
@@ -66,29 +92,60 @@ func Main(all []projections.Projection) int {
 	spendMemory(os.LookupEnv)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if one, ok := parsed.Selected().Target.Addr().Interface().(verb); ok {
+		// What a verb has to say goes to its output; its log would say the same again.
+		config.Log = slog.New(slog.DiscardHandler)
+		return operate(ctx, config, one)
+	}
 	if err := serve(ctx, config, f.Run.OpsAddr); err != nil {
 		log.Error("projector: gave up", "error", err)
-		return 1
+		return exitFailed
 	}
 	return 0
 }
 
-func (r *run) config(all []projections.Projection, p *settings.Problems, env settings.Env) Config {
-	chosen, err := projections.Select(all, r.ReadModels)
+func operate(ctx context.Context, c Config, v verb) int {
+	o, err := NewOperator(ctx, c)
+	if err == nil {
+		defer o.Close()
+		err = v.do(ctx, o, os.Stdout)
+	}
+	var refusal *Refused
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &refusal):
+		fmt.Fprintf(os.Stderr, "projector: %s refused:\n", refusal.Verb)
+		for _, reason := range refusal.Reasons {
+			fmt.Fprintln(os.Stderr, "  "+reason)
+		}
+		return exitRefused
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "projector: interrupted")
+	default:
+		fmt.Fprintln(os.Stderr, "projector:", err)
+	}
+	return exitFailed
+}
+
+func (f *flags) config(all []projections.Projection, p *settings.Problems, env settings.Env) Config {
+	t := &f.target
+	chosen, err := projections.Select(all, t.ReadModels)
 	if err != nil {
 		p.Add("READ_MODELS", "%v", err)
 		chosen = all
 	}
-	if r.PrivateMetadata {
+	if t.PrivateMetadata {
 		chosen = projections.WithPrivateMetadata(chosen)
 	}
 	if url := env.Secret(p, "DATABASE_URL"); url != "" {
-		r.DatabaseURL = url
+		t.DatabaseURL = url
 	}
-	r.NATS.Resolve(env, p)
+	t.NATS.Resolve(env, p)
 	return Config{
-		Service: r.Service, Schema: r.Schema, Instance: r.Instance, Projections: chosen, DatabaseURL: r.DatabaseURL,
-		NATSURL: r.NATS.URL, NATSCreds: r.NATS.Creds, NATSCA: r.NATS.CA, MaxBatch: r.MaxBatch, MaxBytes: r.MaxBytes,
+		Service: t.Service, Schema: t.Schema, Instance: t.Instance, Projections: chosen, DatabaseURL: t.DatabaseURL,
+		NATSURL: t.NATS.URL, NATSCreds: t.NATS.Creds, NATSCA: t.NATS.CA, FoldBytes: t.FoldBytes,
+		MaxBatch: f.Run.MaxBatch, MaxBytes: f.Run.MaxBytes, RebuildAuto: f.Run.Rebuild == "auto",
 	}
 }
 

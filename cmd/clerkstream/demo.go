@@ -8,6 +8,7 @@ import (
 
 	"github.com/clerkstream/clerkstream/internal/demo"
 	"github.com/clerkstream/clerkstream/internal/ops"
+	"github.com/clerkstream/clerkstream/internal/progress"
 )
 
 type demoVerb struct {
@@ -25,11 +26,11 @@ func (v *demoVerb) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "starting a private Postgres and NATS, ingest and a projector …")
-	shown := newProgress(os.Stderr, "delivering")
-	defer shown.end()
+	shown := progress.New(os.Stderr, "delivering")
+	defer shown.End()
 	return demo.Demo(ctx, demo.Config{
 		Seed: v.Seed, Users: v.Users, Organizations: v.Organizations, Changes: v.Changes, Rate: v.Rate,
-		Out: os.Stdout, Progress: shown.at,
+		Out: os.Stdout, Progress: shown.At,
 		Stack: demo.StackConfig{Instance: "demo", ListenAddr: "127.0.0.1:0", Log: log},
 	})
 }

@@ -53,12 +53,13 @@ type flags struct {
 // parse reads flags and environment. done says that --help or --version was printed.
 func (f *flags) parse(p *settings.Problems, args []string, stdout io.Writer) (done bool) {
 	d := ingest.DefaultLimits()
-	return settings.Parse(p, f, args, stdout, kong.Name("ingest"), kong.Description(description), kong.Vars{
+	_, done = settings.Parse(p, f, args, stdout, kong.Name("ingest"), kong.Description(description), kong.Vars{
 		"version": version(), "listen_addr": ingest.DefaultListenAddr, "ops_addr": ingest.DefaultOpsAddr,
 		"max_body_bytes": fmt.Sprint(d.BodyBytes), "max_in_flight": fmt.Sprint(d.InFlight), "max_connections": fmt.Sprint(d.Connections),
 		"ack_timeout": d.AckTime.String(), "header_timeout": d.HeaderTime.String(), "request_timeout": d.RequestTime.String(),
 		"write_timeout": d.WriteTime.String(), "idle_timeout": d.IdleTime.String(), "shutdown_timeout": d.ShutdownTime.String(),
 	})
+	return done
 }
 
 // config joins flags and secrets, and adds everything that is wrong to p.

@@ -9,5 +9,5 @@ import (
 )
 
 func main() {
-	os.Exit(projector.Main(projections.All()))
+	os.Exit(projector.Main(projections.All()...))
 }

@@ -12,19 +12,20 @@ import (
 // Parse fills grammar, a pointer to a struct of kong tags, from the environment and then from args. Whatever is wrong is added to p
 // instead of ending the parse, so that one message can name every wrong setting. An empty value is an unset one. done says that --help
 // or --version was asked for and printed to stdout: the binary has nothing else to do.
-func Parse(p *Problems, grammar any, args []string, stdout io.Writer, options ...kong.Option) (done bool) {
+func Parse(p *Problems, grammar any, args []string, stdout io.Writer, options ...kong.Option) (parsed *kong.Context, done bool) {
 	options = append(options, kong.Writers(stdout, stdout), kong.Exit(func(int) { done = true }))
 	k, err := kong.New(grammar, append(options, collectors(p)...)...)
 	if err != nil {
 		// The grammar itself is wrong: a mistake in the program, which its first run shows.
 		p.Add("flags", "%v", err)
-		return false
+		return nil, false
 	}
 	// kong goes on after Exit returns, and finds fault with what a person who asks for help has not given.
-	if _, err := k.Parse(args); err != nil && !done {
+	parsed, err = k.Parse(args)
+	if err != nil && !done {
 		p.Add("flags", "%v", err)
 	}
-	return done
+	return parsed, done
 }
 
 // collectors wrap kong's own mappers for every type in use here.

@@ -61,7 +61,7 @@ func TestParseReportsAnUnknownFlagAndPrintsHelp(t *testing.T) {
 	}
 	p = settings.Problems{}
 	var out bytes.Buffer
-	done := settings.Parse(&p, new(grammar), []string{"--help"}, &out, kong.Name("test"), kong.Description("What it does."))
+	_, done := settings.Parse(&p, new(grammar), []string{"--help"}, &out, kong.Name("test"), kong.Description("What it does."))
 	if !done || p.Err() != nil || !strings.Contains(out.String(), "$SETTINGS_TEST_COUNT") || !strings.Contains(out.String(), "What it does.") {
 		t.Errorf("help: done %v, problems %v, printed:\n%s", done, p.Err(), out.String())
 	}
