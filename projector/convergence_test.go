@@ -108,7 +108,12 @@ func (b *bed) judge(t *testing.T, truth verdict.Expected) []verdict.Difference {
 // state is the content of every table but for what only tells how a row was reached.
 func (b *bed) state(t *testing.T) string {
 	t.Helper()
-	rows, err := b.conn.Query(t.Context(), `select tablename from pg_tables where schemaname = 'clerk_g1' order by 1`)
+	return b.stateOf(t, "clerk_g1")
+}
+
+func (b *bed) stateOf(t *testing.T, schema string) string {
+	t.Helper()
+	rows, err := b.conn.Query(t.Context(), `select tablename from pg_tables where schemaname = $1 order by 1`, schema)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +129,7 @@ func (b *bed) state(t *testing.T) string {
 	for _, name := range tables {
 		state += name + " " + value[string](t, b, `
 select coalesce(md5(string_agg(row, e'\n' order by row)), '')
-from (select to_jsonb(t)::text as row from clerk_g1.`+name+` t) r`) + "\n"
+from (select to_jsonb(t)::text as row from `+schema+`.`+name+` t) r`) + "\n"
 	}
 	return state
 }

@@ -31,7 +31,16 @@ func child() int {
 	c.switches.unfenced = os.Getenv(childEnv) == "unfenced"
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	if err := Run(ctx, c); err != nil {
+	run := Run
+	switch os.Getenv(childEnv) {
+	case "verb":
+		c.Projections, run = projections.All(), dieAtStep
+	case "old code":
+		c.Projections = projections.All()
+	case "new code":
+		c.Projections = newCode()
+	}
+	if err := run(ctx, c); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

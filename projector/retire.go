@@ -83,8 +83,13 @@ func (o *Operator) discard(ctx context.Context, tx pgx.Tx, g generation) error {
 	}
 	var statements []string
 	drop := func(kind, schema string, names []string) {
-		for _, n := range names {
-			statements = append(statements, `drop `+kind+` if exists `+pgx.Identifier{schema, n}.Sanitize())
+		// All in one statement: the policy of one table looks into another.
+		list := make([]string, len(names))
+		for i, n := range names {
+			list[i] = pgx.Identifier{schema, n}.Sanitize()
+		}
+		if len(list) > 0 {
+			statements = append(statements, `drop `+kind+` if exists `+strings.Join(list, ", "))
 		}
 		statements = append(statements, `drop schema if exists `+pgx.Identifier{schema}.Sanitize())
 	}

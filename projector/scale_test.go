@@ -7,4 +7,5 @@ const (
 	convergenceSeeds    = 3
 	convergenceVariants = 3
 	killRounds          = 4
+	switchRounds        = 5
 )

@@ -7,4 +7,5 @@ const (
 	convergenceSeeds    = 40
 	convergenceVariants = 6
 	killRounds          = 60
+	switchRounds        = 50
 )

@@ -225,7 +225,7 @@ func (o *Operator) soak(ctx context.Context, conn *pgx.Conn, c Switched, soak ti
 	}
 	var seen []uint64
 	end := time.After(soak)
-	look := time.NewTicker(min(pingEvery, soak/2+1))
+	look := time.NewTicker(min(pingEvery, soak/10+1))
 	defer look.Stop()
 	for {
 		select {
