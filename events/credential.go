@@ -3,8 +3,6 @@ package events
 import (
 	"bytes"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // when says for which events a value is a credential: a set, for a name and a value may each have their say.
@@ -49,7 +47,7 @@ func isMessage(object string) bool { return object == ObjectEmail || object == O
 // whenLink decides by a value: a link that carries a sign-up ticket is a credential under any name, one that carries a token only in a
 // message, for elsewhere such links are signed picture addresses, which are no secret and belong to the read model. Only what has a
 // slash is a link: nobody shall lose an address like ticket=7@mail.example.
-func whenLink(raw jsontext.Value) when {
+func whenLink(raw []byte) when {
 	link := bytes.ToLower(unquote(raw))
 	switch {
 	case hasParameter(link, "ticket") && (bytes.IndexByte(link, '/') >= 0 || bytes.Contains(link, []byte("%2f"))):

@@ -3,7 +3,7 @@ package events
 import (
 	"bytes"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/segmentio/encoding/json"
 )
 
 // cursor steps through a text that is known to be valid JSON. It checks nothing again, which makes it several times faster than a
@@ -15,55 +15,63 @@ type cursor struct {
 	escaped, linkish bool
 }
 
+// classes says of each byte where it matters: between two tokens, behind a number or literal, and in a string.
+var classes = [256]uint8{
+	' ': between, '\t': between, '\r': between, '\n': between, ',': between, ':': between,
+	'}': closing, ']': closing,
+	'"': inString, '\\': inString, '=': inString, '%': inString,
+}
+
+const (
+	between uint8 = 1 << iota
+	closing
+	inString
+)
+
 // peek moves to the first byte of the next value, name or closing bracket and returns it. In a valid text nothing but white space,
 // commas and colons lies before it.
 func (c *cursor) peek() byte {
-	for {
-		switch b := c.text[c.at]; b {
-		case ' ', '\t', '\r', '\n', ',', ':':
-			c.at++
-		default:
-			return b
-		}
+	text, i := c.text, c.at
+	for classes[text[i]]&between != 0 {
+		i++
 	}
+	c.at = i
+	return text[i]
 }
 
 // scalar reads the string, number or literal that stands at the cursor.
-func (c *cursor) scalar() jsontext.Value {
+func (c *cursor) scalar() []byte {
 	start := c.at
 	if c.text[c.at] == '"' {
 		c.skipString()
 		return c.text[start:c.at]
 	}
 	c.escaped, c.linkish = false, false
-	for c.at < len(c.text) && !ends(c.text[c.at]) {
-		c.at++
+	text, i := c.text, start+1
+	for i < len(text) && classes[text[i]]&(between|closing) == 0 {
+		i++
 	}
-	return c.text[start:c.at]
-}
-
-// ends reports whether b is the first byte that no longer belongs to a number or literal.
-func ends(b byte) bool {
-	return b == ',' || b == '}' || b == ']' || b == ' ' || b == '\n' || b == '\r' || b == '\t'
+	c.at = i
+	return text[start:i]
 }
 
 // skipString moves behind the string at the cursor. One pass notes all that anybody asks of it later: most strings are so short that a search
 // for each of those bytes would cost more.
 func (c *cursor) skipString() {
 	c.escaped, c.linkish = false, false
+	text := c.text
 	for i := c.at + 1; ; i++ {
-		b := c.text[i]
-		if b > '\\' {
+		if classes[text[i]]&inString == 0 {
 			continue
 		}
-		switch b {
+		switch text[i] {
 		case '"':
 			c.at = i + 1
 			return
 		case '\\':
 			c.escaped = true
 			i++ // what is escaped is no end
-		case '=', '%':
+		default:
 			c.linkish = true
 		}
 	}
@@ -79,18 +87,17 @@ func (c *cursor) name() []byte {
 }
 
 // unquote returns the text of a JSON string, without copying when nothing in it is escaped.
-func unquote(quoted jsontext.Value) []byte {
+func unquote(quoted []byte) []byte {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1]
 	}
-	// The error tells of bytes that are no UTF-8; they have become U+FFFD, and a name that hides behind escapes is still recognised.
-	plain, _ := jsontext.AppendUnquote(nil, quoted)
-	return plain
+	// Half a surrogate pair becomes U+FFFD, and so does a byte that is no UTF-8: a name that hides behind escapes is still recognised.
+	return json.Unescape(quoted)
 }
 
 // text is the text of a JSON string, or empty for every other value.
-func text(raw jsontext.Value) string {
-	if raw.Kind() != '"' {
+func text(raw []byte) string {
+	if len(raw) == 0 || raw[0] != '"' {
 		return ""
 	}
 	return string(unquote(raw))

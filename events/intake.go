@@ -7,14 +7,7 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
-
-// lenient accepts what a strict reader would refuse but Postgres and people can live with: a name that stands twice, bytes that are no
-// UTF-8. Refusing would make one odd character in a display name a poison message.
-var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
 // Intake is what is known about a body before it is read.
 type Intake struct {

@@ -2,13 +2,12 @@ package events
 
 import (
 	"bytes"
+	stdjson "encoding/json"
 	"errors"
 	"fmt"
-	"unicode/utf8"
+	"strings"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-	quick "github.com/segmentio/encoding/json"
+	"github.com/segmentio/encoding/json"
 )
 
 // Payload reads the event's data into T: one of the payload types of this package, or a service's own struct with encoding/json's tags, whose
@@ -27,21 +26,22 @@ func Payload[T any](e *Event) (T, error) {
 	return body.Data, nil
 }
 
-// quickMax is the length up to which the quick decoder may try: it recurses without a limit, and a text this short stays within the exact one's
-// 10,000 levels.
-const quickMax = 20_000
-
-// unmarshal decodes with the quick decoder what it can, which is what Clerk sends, and everything else with the exact one, which alone decides
-// what an odd text means and says where it is wrong. A fuzz test holds the two to the same results.
-func unmarshal[T any](text []byte, into *T) error {
-	if len(text) <= quickMax && utf8.Valid(text) {
-		rest, err := quick.Parse(text, into, quick.DontMatchCaseInsensitiveStructFields)
-		if err == nil && len(rest) == 0 {
+// unmarshal decodes text into what into points to, as encoding/json would but for the case of names; a fuzz test holds it to that. Half a surrogate
+// pair and a byte that is no UTF-8 become U+FFFD in a string and stay as they are in a JSON.
+func unmarshal(text []byte, into any) error {
+	var err error
+	if !tooDeep(text) {
+		rest, failed := json.Parse(text, into, json.DontMatchCaseInsensitiveStructFields)
+		if failed == nil && len(rest) == 0 {
 			return nil
 		}
-		*into = *new(T)
+		err = failed
 	}
-	return json.Unmarshal(text, into, lenient)
+	// Only the standard decoder, which is several times slower, tells where a text is broken. In a broken text the types are of no interest.
+	if syntax := stdjson.Unmarshal(text, new(stdjson.RawMessage)); syntax != nil {
+		return syntax
+	}
+	return err
 }
 
 // normalizer is a payload with spellings that Clerk changed over time. normalize lifts an old or odd shape to the newest one,
@@ -59,22 +59,22 @@ func (e *PayloadError) Error() string {
 	return fmt.Sprintf("decode event %s (%s): %s", e.EventID, e.Type, whereIn(e.Err))
 }
 
-// Unwrap returns the decoder's error. Its text may quote values of the body.
+// Unwrap returns the decoder's error: encoding/json's *SyntaxError or *UnmarshalTypeError, or what a type's own method returned. Its text may
+// quote values of the body.
 func (e *PayloadError) Unwrap() error { return e.Err }
 
 func whereIn(err error) string {
-	var place jsontext.Pointer
-	// A list is decoded on its own: its error stands inside that of the body, with a pointer from the list's start.
-	for shape := (*json.SemanticError)(nil); errors.As(err, &shape); err = shape.Err {
-		if place += shape.JSONPointer; shape.Err == nil || !errors.As(shape.Err, new(*json.SemanticError)) {
-			return fmt.Sprintf("%s is a JSON %v, which %v cannot hold", place, shape.JSONKind, shape.GoType)
-		}
-	}
-	if syntax := (*jsontext.SyntacticError)(nil); errors.As(err, &syntax) {
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
 		// No pointer: in a broken text anything may stand where a name should.
-		return fmt.Sprintf("syntax error at byte %d", syntax.ByteOffset)
+		return fmt.Sprintf("syntax error at byte %d", syntax.Offset)
 	}
-	return "unreadable"
+	shape := (*json.UnmarshalTypeError)(nil)
+	if !errors.As(err, &shape) || shape.Field == "" {
+		return "unreadable" // the body is no object, or a type's own method found something, and may say more than anybody shall see
+	}
+	// The decoder writes the way there as a.0.b.
+	pointer := "/" + strings.ReplaceAll(pointerEscapes.Replace(shape.Field), ".", "/")
+	return fmt.Sprintf("%s does not fit into %v", pointer, shape.Type)
 }
 
 // JSON is a value of a payload as Clerk sent it, for whoever stores it so. Absent and null are both empty.

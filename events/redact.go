@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // mark is one value in the body that may have to be blanked. Marks may lie inside each other; the outer one comes first.
@@ -15,11 +13,9 @@ type mark struct {
 	when       when
 }
 
-// step is one level of the path to where the scan stands: a member's name, or, where that is nil, an element's index.
-type step struct {
-	name  []byte
-	index int
-}
+// step is one level of the path to where the scan stands: where a member's name begins in the text, or the complement of an element's index. Every
+// value has a path and few are ever written, so it holds no pointer that the garbage collector would have to follow.
+type step int
 
 // pointerEscapes are those of RFC 6901.
 var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
@@ -34,7 +30,7 @@ const MorePointers = "..."
 const maxBlanked = 8 << 10
 
 // mark notes the scalar raw, which starts at start, if its name (w) or its value makes it a credential for some event. A null has nothing to hide.
-func (e *envelope) mark(start int, raw jsontext.Value, w when, maybeLink bool) {
+func (e *envelope) mark(start int, raw []byte, w when, maybeLink bool) {
 	if raw[0] == 'n' {
 		return
 	}
@@ -73,27 +69,24 @@ func (e *envelope) markBroken(body []byte) {
 // pointer is the JSON pointer (RFC 6901) of where the scan stands. Past what a header could list anyway it is not made: a deep body with
 // many credentials would otherwise cost its own square in memory.
 func (e *envelope) pointer() string {
-	size := 0
-	for _, s := range e.path {
-		size += len(s.name) + len("/00")
-	}
-	if e.pointerBytes += size; e.pointerBytes > 8*maxBlanked {
+	if e.pointerBytes > 8*maxBlanked {
 		return MorePointers
 	}
 	var b strings.Builder
-	b.Grow(size)
 	for _, s := range e.path {
 		b.WriteByte('/')
-		if s.name == nil {
-			b.WriteString(strconv.Itoa(s.index))
+		if s < 0 {
+			b.WriteString(strconv.Itoa(int(^s)))
 			continue
 		}
-		name := string(s.name)
+		c := cursor{text: e.text, at: int(s)}
+		name := string(c.name())
 		if !utf8.ValidString(name) {
 			name = string([]rune(name)) // each byte that is no UTF-8 becomes U+FFFD
 		}
 		b.WriteString(pointerEscapes.Replace(name))
 	}
+	e.pointerBytes += b.Len()
 	return b.String()
 }
 

@@ -1,6 +1,6 @@
 package events
 
-import "github.com/go-json-experiment/json/jsontext"
+import "github.com/segmentio/encoding/json"
 
 // envelope is what routing and ordering need of a body, and where its credentials lie.
 type envelope struct {
@@ -9,6 +9,7 @@ type envelope struct {
 	timestamp            int64
 	updatedAt, createdAt int64
 
+	text                []byte
 	marks               []mark
 	path                []step
 	pointerBytes        int
@@ -29,8 +30,8 @@ const usualDepth = 8
 
 // scan reads body and collects the envelope and every value that may have to be blanked.
 func scan(body []byte, keepPrivateMetadata bool) envelope {
-	e := envelope{keepPrivateMetadata: keepPrivateMetadata, path: make([]step, 0, usualDepth)}
-	if !jsontext.Value(body).IsValid(lenient) {
+	e := envelope{text: body, keepPrivateMetadata: keepPrivateMetadata, path: make([]step, 0, usualDepth)}
+	if !isJSON(body) {
 		e.bad = true
 		e.markBroken(body)
 		return e
@@ -41,21 +42,26 @@ func scan(body []byte, keepPrivateMetadata bool) envelope {
 	return e
 }
 
-// value reads the value at the cursor, which stands under name. Recursion ends with the decoder's limit of 10,000 levels, beyond which a
-// body is not valid.
+// isJSON reports whether text is one JSON text, by the grammar and the depth of encoding/json: the cursor trusts it blindly. A name that stands
+// twice and bytes that are no UTF-8 are fine: refusing them would make one odd character in a display name a poison message.
+func isJSON(text []byte) bool { return !tooDeep(text) && json.Valid(text) }
+
+// value reads the value at the cursor, which stands under name. Recursion ends with maxDepth, beyond which a body is not valid.
 func (e *envelope) value(c *cursor, name []byte, at place) {
 	switch c.peek() {
 	case '{':
 		c.at++
 		for c.peek() != '}' {
+			e.path = append(e.path, step(c.at))
 			e.member(c, name, c.name(), at)
+			e.path = e.path[:len(e.path)-1]
 		}
 		c.at++
 	case '[':
 		c.at++
 		// The elements stand under the array's own name: invitations[3].url is the url of an invitation.
 		for i := 0; c.peek() != ']'; i++ {
-			e.path = append(e.path, step{index: i})
+			e.path = append(e.path, step(^i))
 			e.value(c, name, elsewhere)
 			e.path = e.path[:len(e.path)-1]
 		}
@@ -69,7 +75,6 @@ func (e *envelope) value(c *cursor, name []byte, at place) {
 
 // member reads the value at the cursor as the member name of the object that stands under parent.
 func (e *envelope) member(c *cursor, parent, name []byte, at place) {
-	e.path = append(e.path, step{name: name})
 	w := whenNamed(parent, name, e.keepPrivateMetadata)
 	switch b := c.peek(); b {
 	case '{', '[':
@@ -91,10 +96,9 @@ func (e *envelope) member(c *cursor, parent, name []byte, at place) {
 		}
 		e.mark(start, raw, w, c.escaped || c.linkish)
 	}
-	e.path = e.path[:len(e.path)-1]
 }
 
-func (e *envelope) root(name []byte, raw jsontext.Value) {
+func (e *envelope) root(name []byte, raw []byte) {
 	switch string(name) {
 	case "type":
 		e.typ = text(raw)
@@ -105,7 +109,7 @@ func (e *envelope) root(name []byte, raw jsontext.Value) {
 	}
 }
 
-func (e *envelope) data(name []byte, raw jsontext.Value) {
+func (e *envelope) data(name []byte, raw []byte) {
 	switch string(name) {
 	case "id":
 		e.id = text(raw)

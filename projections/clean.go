@@ -2,11 +2,12 @@ package projections
 
 import (
 	"bytes"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/segmentio/encoding/json"
 
 	"github.com/clerkstream/clerkstream/events"
 )
@@ -164,16 +165,11 @@ func tokenLength(raw []byte) int {
 func cleanToken(token []byte) (harmless []byte, changed bool) {
 	switch first := token[0]; {
 	case first == '"':
-		var s string
-		if json.Unmarshal(token, &s) != nil {
-			return []byte(`""`), true
-		}
-		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
+		s := strings.ReplaceAll(string(json.Unescape(token)), "\x00", "\uFFFD")
 		if !strings.ContainsRune(s, utf8.RuneError) {
 			return token, false
 		}
-		harmless, _ = json.Marshal(s) // a string is never refused
-		return harmless, true
+		return json.AppendEscape(nil, s, 0), true
 	case (first == '-' || first >= '0' && first <= '9') && !numeric(string(token)):
 		// As a string nothing of it is lost.
 		return slices.Concat([]byte{'"'}, token, []byte{'"'}), true

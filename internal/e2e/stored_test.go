@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -138,45 +137,52 @@ func clock(timestamp any) string {
 }
 
 // splice blanks the values that the header lists, by a walk of its own over the body. All other bytes are those that were signed.
-func splice(t *testing.T, body []byte, pointers []string) (out []byte) {
+func splice(t *testing.T, body []byte, pointers []string) []byte {
 	t.Helper()
-	d := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	from, blanked := 0, 0
-	for {
-		start, is, err := next(d)
-		if err != nil {
-			break
-		}
-		if is && slices.Contains(pointers, string(d.StackPointer())) {
-			for depth := d.StackDepth(); body[start] == '{' || body[start] == '['; {
-				if _, err := d.ReadToken(); err != nil {
-					t.Fatal(err)
-				}
-				if d.StackDepth() < depth {
-					break
-				}
-			}
-			out = append(append(out, body[from:start]...), "null"...)
-			from = int(d.InputOffset())
-			blanked++
-		}
+	s := splicer{t: t, body: body, pointers: pointers, dec: json.NewDecoder(bytes.NewReader(body))}
+	s.dec.UseNumber()
+	s.value("")
+	if s.blanked < len(pointers) {
+		t.Errorf("%d values stand where %q points", s.blanked, pointers)
 	}
-	if blanked < len(pointers) {
-		t.Errorf("%d values stand where %q points", blanked, pointers)
-	}
-	return append(out, body[from:]...)
+	return append(s.out, body[s.from:]...)
 }
 
-// next reads one scalar or one bracket. is says that a value begins with it: it is neither a name nor an end.
-func next(d *jsontext.Decoder) (start int, is bool, err error) {
-	switch k := d.PeekKind(); k {
-	case '{', '[', '}', ']':
-		_, err = d.ReadToken()
-		return int(d.InputOffset()) - 1, k == '{' || k == '[', err
+type splicer struct {
+	t             *testing.T
+	body          []byte
+	pointers      []string
+	dec           *json.Decoder
+	out           []byte
+	from, blanked int
+}
+
+func (s *splicer) value(pointer string) {
+	start := int(s.dec.InputOffset())
+	start += len(s.body[start:]) - len(bytes.TrimLeft(s.body[start:], " \t\r\n:,"))
+	if bracket, is := s.token().(json.Delim); is {
+		for i := 0; s.dec.More(); i++ {
+			name := strconv.Itoa(i)
+			if bracket == '{' {
+				name, _ = s.token().(string)
+			}
+			s.value(pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
+		}
+		s.token()
 	}
-	raw, err := d.ReadValue()
-	kind, length := d.StackIndex(d.StackDepth())
-	return int(d.InputOffset()) - len(raw), kind != '{' || length%2 == 0, err
+	if slices.Contains(s.pointers, pointer) {
+		s.out = append(append(s.out, s.body[s.from:start]...), "null"...)
+		s.from = int(s.dec.InputOffset())
+		s.blanked++
+	}
+}
+
+func (s *splicer) token() json.Token {
+	token, err := s.dec.Token()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return token
 }
 
 // tail is a body that is no JSON from the first trace of a credential on blanked: it has no values to point to.
