@@ -26,7 +26,7 @@ var link = regexp.MustCompile(`\]\(([^)#:]+)\)`)
 
 func TestTheLinksOfTheDocsLeadSomewhere(t *testing.T) {
 	t.Parallel()
-	for _, page := range []string{"README.md", "CHANGELOG.md", "docs/architecture.md", "docs/events.md"} {
+	for _, page := range []string{"README.md", "CHANGELOG.md", "docs/architecture.md", "docs/events.md", "docs/own-projections.md", "examples/member_directory/README.md"} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)

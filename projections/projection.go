@@ -34,7 +34,7 @@ type Projection interface {
 	Definition() Definition
 }
 
-// Loader is a projection that fills its empty tables faster than Write does. A rebuild uses it; a projection without it is rebuilt through Write.
+// Loader is a KindState projection that fills its empty tables faster than Write does. A rebuild uses it; a projection without it is rebuilt through Write.
 type Loader interface {
 	// Load puts rows into tables that hold none of them: no row of these keys is there, and none comes twice.
 	Load(ctx context.Context, tx pgx.Tx, tables string, rows []Row) error

@@ -24,7 +24,7 @@ func (s *session) loadModel(ctx context.Context, tx pgx.Tx, p int, survivors []*
 		return nil, nil
 	}
 	write := s.config.Projections[p].Write
-	if loader, ok := s.config.Projections[p].(projections.Loader); ok && s.at.sequence == 0 {
+	if loader, ok := s.config.Projections[p].(projections.Loader); ok && s.at.sequence == 0 && s.config.Projections[p].Kind() == projections.KindState {
 		write = func(ctx context.Context, tx pgx.Tx, tables string, rows []projections.Row) (projections.Outcome, error) {
 			return projections.Outcome{}, loader.Load(ctx, tx, tables, rows)
 		}
