@@ -21,8 +21,8 @@ func organizationDomains() Projection {
 			Moment("updated_at", func(d *T) events.Time { return d.UpdatedAt }),
 		},
 		Indexes: []string{`(organization_id)`, `(name)`},
-		Hide:    []string{deletedParent("organizations", "organization_id")},
-		Tenant:  `organization_id = ` + currentOrg,
+		Hide:    []string{DeletedParent("organizations", "organization_id")},
+		Tenant:  `organization_id = ` + CurrentOrg,
 		Needs:   []string{"organizations"},
 	}
 }

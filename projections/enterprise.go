@@ -22,6 +22,6 @@ func enterpriseConnections() Projection {
 			Moment("updated_at", func(c *T) events.Time { return c.UpdatedAt }),
 		},
 		Indexes: []string{`(organization_id)`},
-		Tenant:  `organization_id = ` + currentOrg,
+		Tenant:  `organization_id = ` + CurrentOrg,
 	}
 }

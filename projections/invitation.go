@@ -23,11 +23,11 @@ func organizationInvitations() Projection {
 		},
 		Private: []Column[T]{JSONObject("private_metadata", func(i *T) events.JSON { return i.PrivateMetadata })},
 		Indexes: []string{`(organization_id)`, `(lower(email_address collate "C"))`},
-		Hide:    []string{deletedParent("organizations", "organization_id")},
+		Hide:    []string{DeletedParent("organizations", "organization_id")},
 		// A user's own invitations are those to an address that he has proven to be his.
-		Tenant: `organization_id = ` + currentOrg + ` or user_id = ` + currentUser + `
+		Tenant: `organization_id = ` + CurrentOrg + ` or user_id = ` + CurrentUser + `
   or lower(email_address collate "C") in (select i.value from {tables}.user_identifiers i
-    where i.user_id = ` + currentUser + ` and i.kind = 'email' and i.verified)`,
+    where i.user_id = ` + CurrentUser + ` and i.kind = 'email' and i.verified)`,
 		Needs: []string{"users", "organizations"},
 	}
 }

@@ -20,7 +20,7 @@ func logbook(objects ...string) *Log[entry] {
 	return &Log[entry]{
 		Model: "logbook", Objects: objects,
 		Columns: []Column[entry]{Text("name", func(e *entry) string { return e.Name }), Moment("at", func(e *entry) events.Time { return e.At })},
-		Tenant:  `entity_id = ` + currentOrg,
+		Tenant:  `entity_id = ` + CurrentOrg,
 	}
 }
 

@@ -20,8 +20,8 @@ func organizationMemberships() Projection {
 		},
 		Private: []Column[T]{JSONObject("private_metadata", func(m *T) events.JSON { return m.PrivateMetadata })},
 		Indexes: []string{`(organization_id, user_id)`, `(user_id)`},
-		Hide:    []string{deletedParent("users", "user_id"), deletedParent("organizations", "organization_id")},
-		Tenant:  `organization_id = ` + currentOrg + ` or user_id = ` + currentUser,
+		Hide:    []string{DeletedParent("users", "user_id"), DeletedParent("organizations", "organization_id")},
+		Tenant:  `organization_id = ` + CurrentOrg + ` or user_id = ` + CurrentUser,
 		Needs:   []string{"users", "organizations"},
 	}
 }

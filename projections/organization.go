@@ -28,8 +28,8 @@ func organizations() Projection {
 		Private: []Column[T]{JSONObject("private_metadata", func(o *T) events.JSON { return o.PrivateMetadata })},
 		Indexes: []string{`(slug)`},
 		// A user sees the active organization and, to switch, those he is a member of.
-		Tenant: `id = ` + currentOrg + ` or exists (select from {tables}.organization_memberships m
-  where m.organization_id = organizations.id and m.user_id = ` + currentUser + ` and not m.deleted)`,
+		Tenant: `id = ` + CurrentOrg + ` or exists (select from {tables}.organization_memberships m
+  where m.organization_id = organizations.id and m.user_id = ` + CurrentUser + ` and not m.deleted)`,
 		Needs: []string{"organization_memberships"},
 	}
 }

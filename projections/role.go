@@ -26,7 +26,7 @@ func roles() Projection {
 				}
 			},
 			Indexes: []string{`(permission_id)`},
-			Hide:    []string{deletedParent("roles", "role_id"), deletedParent("permissions", "permission_id")},
+			Hide:    []string{DeletedParent("roles", "role_id"), DeletedParent("permissions", "permission_id")},
 			Tenant:  byAnyone,
 		}},
 		Indexes: []string{`(key)`},

@@ -22,9 +22,9 @@ func sessions() Projection {
 			Moment("updated_at", func(s *T) events.Time { return s.UpdatedAt }),
 		},
 		Indexes: []string{`(user_id)`},
-		Hide:    []string{deletedParent("users", "user_id")},
+		Hide:    []string{DeletedParent("users", "user_id")},
 		// Sessions hold addresses and places of a person: not even a fellow member sees them.
-		Tenant: `user_id = ` + currentUser,
+		Tenant: `user_id = ` + CurrentUser,
 		Needs:  []string{"users"},
 	}
 }

@@ -37,7 +37,7 @@ func users() Projection {
 		},
 		Private:  []Column[T]{JSONObject("private_metadata", func(u *T) events.JSON { return u.PrivateMetadata })},
 		Children: []Child[T]{userIdentifiers()},
-		Tenant:   `id = ` + currentUser + ` or ` + memberOfCurrentOrg("users.id"),
+		Tenant:   `id = ` + CurrentUser + ` or ` + memberOfCurrentOrg("users.id"),
 		Needs:    []string{"organizations", "organization_memberships"},
 	}
 }
@@ -50,8 +50,8 @@ func userIdentifiers() Child[events.User] {
 		Columns: []ChildColumn{{"kind", TypeText, true}, {"value", TypeText, true}, {"verified", TypeBool, false}},
 		Indexes: []string{`(kind, value)`},
 		Rows:    addIdentifiers,
-		Hide:    []string{deletedParent("users", "user_id")},
-		Tenant:  `user_id = ` + currentUser + ` or ` + memberOfCurrentOrg("user_identifiers.user_id"),
+		Hide:    []string{DeletedParent("users", "user_id")},
+		Tenant:  `user_id = ` + CurrentUser + ` or ` + memberOfCurrentOrg("user_identifiers.user_id"),
 	}
 }
 
@@ -102,6 +102,6 @@ func primaryPhone(u *events.User) string {
 
 // memberOfCurrentOrg is true for a user who is a live member of the active, live organization.
 func memberOfCurrentOrg(userID string) string {
-	return `exists (select from {tables}.organization_memberships m where m.user_id = ` + userID + ` and m.organization_id = ` + currentOrg + ` and not m.deleted` +
+	return `exists (select from {tables}.organization_memberships m where m.user_id = ` + userID + ` and m.organization_id = ` + CurrentOrg + ` and not m.deleted` +
 		` and not exists (select from {tables}.organizations o where o.id = m.organization_id and o.deleted))`
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"io"
 	"strconv"
 	"time"
 )
@@ -14,7 +13,7 @@ type Value struct {
 	Column string
 	Type   ColumnType
 	// Text is the value: a boolean as true or false, a time as RFC 3339 in UTC with milliseconds, JSON compact and with its names in order, so that
-	// two texts are equal exactly when the values are. It is empty when Null.
+	// equal values are equal texts, but for how a number is written. It is empty when Null.
 	Text string
 	Null bool
 }
@@ -152,10 +151,10 @@ func ordered(raw []byte) string {
 	in.UseNumber()
 	out := json.NewEncoder(&text)
 	out.SetEscapeHTML(false)
-	if in.Decode(&v) != nil || out.Encode(v) != nil {
+	if err := in.Decode(&v); err != nil {
 		return string(raw)
 	}
-	if _, err := in.Token(); err != io.EOF {
+	if err := out.Encode(v); err != nil {
 		return string(raw)
 	}
 	return string(bytes.TrimSuffix(text.Bytes(), []byte("\n")))

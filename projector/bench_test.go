@@ -46,7 +46,7 @@ func fillBacklog(b *testing.B, log *testkit.Log, n, users int) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range n {
 		e := log.Event(fmt.Sprintf("msg_3A%023d", i), backlogUser(random.IntN(users), i))
-		if _, err := js.PublishMsgAsync(testkit.Message(e)); err != nil {
+		if _, err := js.PublishMsgAsync(testkit.Message(e), jetstream.WithStallWait(time.Minute)); err != nil {
 			b.Fatal(err)
 		}
 	}

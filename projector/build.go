@@ -20,6 +20,8 @@ type Progress struct {
 }
 
 const (
+	// buildSilence is how long a builder may say nothing to Postgres.
+	buildSilence = time.Minute
 	// buildTail is how many messages may be left when a build ends: the follower that takes over is through with them in a moment.
 	buildTail = 5_000
 	// chunkRows is the number of rows that are decoded, copied and forgotten together.
@@ -29,6 +31,10 @@ const (
 // build folds the whole stream into the bare tables of a generation and makes it ready. It goes on where an earlier build of the same generation
 // ended: each flush moves the checkpoint with its rows, and later flushes go through the version gate. The caller holds the generation's lock.
 func (s *session) build(ctx context.Context, stream jetstream.Stream, report func(Progress)) error {
+	// Folding is silent towards Postgres. Nobody waits for this lock, so a builder that was stopped may keep it longer than a leader.
+	if err := s.allowSilence(ctx, buildSilence); err != nil {
+		return err
+	}
 	for {
 		info, err := stream.Info(ctx)
 		if err != nil {
@@ -42,6 +48,16 @@ func (s *session) build(ctx context.Context, stream jetstream.Stream, report fun
 			return s.makeReady(ctx)
 		}
 	}
+}
+
+// allowSilence sets after how long without a word Postgres ends this session.
+func (s *session) allowSilence(ctx context.Context, d time.Duration) error {
+	ms := d.Milliseconds()
+	_, err := s.conn.Exec(ctx, fmt.Sprintf(`set idle_session_timeout = %d; set idle_in_transaction_session_timeout = %d`, ms, ms))
+	if err != nil {
+		return fmt.Errorf("set idle timeouts: %w", err)
+	}
+	return nil
 }
 
 // foldUpTo folds from the checkpoint to end, and writes whenever the survivors outgrow their memory.
@@ -163,22 +179,28 @@ func (s *session) secondRound(ctx context.Context, stream jetstream.Stream, left
 
 // putIsolated brings a batch into the tables inside tx, putting aside what Postgres refuses.
 func (s *session) putIsolated(ctx context.Context, tx pgx.Tx, b *batch) (open int, err error) {
+	open, _, _, err = s.putTelling(ctx, tx, b)
+	return open, err
+}
+
+// putTelling also tells what changed.
+func (s *session) putTelling(ctx context.Context, tx pgx.Tx, b *batch) (open int, done Commit, changes *feed, err error) {
 	for {
 		s.fold(b)
-		var done Commit
+		done, changes = Commit{}, newFeed(s.generation.number, b.to.sequence)
 		err = pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) (err error) {
-			open, err = s.put(ctx, inner, b, &done, newFeed(s.generation.number, b.to.sequence))
+			open, err = s.put(ctx, inner, b, &done, changes)
 			return err
 		})
 		if err == nil || causeOf(err) != causeMessage {
-			return open, err
+			return open, done, changes, err
 		}
 		found, isolateErr := s.isolate(ctx, tx, b)
 		if isolateErr != nil {
-			return 0, isolateErr
+			return 0, done, changes, isolateErr
 		}
 		if !found {
-			return 0, err
+			return 0, done, changes, err
 		}
 	}
 }

@@ -41,6 +41,15 @@ where c.service = $1 and c.generation = $2`, s.config.Service, s.generation.numb
 	return c, nil
 }
 
+// liveAndLetters tells whether readers see a generation, and whether it has open dead letters: a retry or a replay closes and opens some behind the
+// back of the session that leads.
+const liveAndLetters = `
+select g.state = 'live', (
+  select count(*)
+  from (select from clerkstream.dead_letters l where l.service = $1 and l.generation = $2 and l.closed_at is null limit 1) any_open)
+from clerkstream.generations g
+where g.service = $1 and g.generation = $2`
+
 // moveCheckpoint is what every transaction does first. It compares and sets in one: if another projector moved the checkpoint since this session
 // read it, no row matches and the transaction must not go on. If we crash behind it, it never happened.
 //
@@ -58,7 +67,7 @@ update clerkstream.checkpoints
 set sequence = $4, message_id = $5, stream_created_at = $6, updated_at = now()
 where service = $1 and generation = $2 `+compare,
 		s.config.Service, s.generation.number, from, int64(to.sequence), to.messageID, to.created)
-	two.Queue(`select state = 'live' from clerkstream.generations where service = $1 and generation = $2`, s.config.Service, s.generation.number)
+	two.Queue(liveAndLetters, s.config.Service, s.generation.number)
 	answers := tx.SendBatch(ctx, &two)
 	defer func() { _ = answers.Close() }()
 	tag, err := answers.Exec()
@@ -68,7 +77,7 @@ where service = $1 and generation = $2 `+compare,
 	if tag.RowsAffected() != 1 {
 		return false, fmt.Errorf("%w: it is no longer at %d", errFenced, from)
 	}
-	if err := answers.QueryRow().Scan(&live); err != nil {
+	if err := answers.QueryRow().Scan(&live, &s.letters.open); err != nil {
 		return false, fmt.Errorf("read state of generation %d: %w", s.generation.number, err)
 	}
 	return live, nil

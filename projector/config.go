@@ -45,6 +45,12 @@ type Config struct {
 	// Decoders is the number of goroutines that decode a batch. Default: half of the processors, so that the writer is never kept waiting for one.
 	Decoders int
 
+	// VerifyEvery is how often the leader of the live generation folds the history of a few entities anew and compares their rows, on a connection of
+	// its own: see the metrics …_verified_entities_total, …_verify_differences and …_verified_at_seconds. Default: 0, never.
+	VerifyEvery time.Duration
+	// VerifySample is how many places of the stream a round picks; their entities are compared. Default: 100.
+	VerifySample int
+
 	// Log gets state changes and dead letters, never payloads. Default: discard.
 	Log *slog.Logger
 	// Metrics gets the collectors. Default: none.
@@ -62,6 +68,7 @@ type Config struct {
 type switches struct {
 	arrivalOrder bool // versions go by arrival instead of by the event
 	unfenced     bool // no lock, and the checkpoint moves without comparing
+	unwatched    bool // a standby does not look at the leader
 	commit       func(ctx context.Context, tx pgx.Tx) error
 	step         func(name string) // where a crash test ends the process
 }
@@ -101,6 +108,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.FoldBytes == 0 {
 		c.FoldBytes = 288 << 20
+	}
+	if c.VerifySample == 0 {
+		c.VerifySample = 100
 	}
 	if c.Decoders == 0 {
 		c.Decoders = max(1, runtime.GOMAXPROCS(0)/2)
@@ -149,6 +159,12 @@ func (c Config) validate(p *settings.Problems) {
 	}
 	if c.FoldBytes < minBytes {
 		p.Add("FOLD_BYTES", "%d is less than %d", c.FoldBytes, minBytes)
+	}
+	if c.VerifyEvery < 0 {
+		p.Add("VERIFY_EVERY", "%s is negative", c.VerifyEvery)
+	}
+	if c.VerifySample < 1 {
+		p.Add("VERIFY_SAMPLE", "%d is not positive", c.VerifySample)
 	}
 	if c.Decoders < 1 {
 		p.Add("Decoders", "%d is not positive", c.Decoders)

@@ -32,6 +32,9 @@ func child() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	run := Run
+	if statement := troubles[os.Getenv(childEnv)]; statement != nil {
+		c.Projections = append(projections.All(), troubled{statement: statement})
+	}
 	switch os.Getenv(childEnv) {
 	case "verb":
 		c.Projections, run = projections.All(), dieAtStep
@@ -39,6 +42,8 @@ func child() int {
 		c.Projections = projections.All()
 	case "new code":
 		c.Projections = newCode()
+	case "measure floor", "measure rebuild":
+		c.MaxBatch, run = 0, measured
 	}
 	if err := run(ctx, c); err != nil {
 		fmt.Fprintln(os.Stderr, err)

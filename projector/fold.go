@@ -1,6 +1,10 @@
 package projector
 
-import "github.com/clerkstream/clerkstream/projections"
+import (
+	"slices"
+
+	"github.com/clerkstream/clerkstream/projections"
+)
 
 // fold chooses what has to be written and decodes only that: of all events about one entity the one with the greatest version. The choice
 // needs no body, and it is the same that the rows' own gate would make one by one. A winner that cannot be decoded is put aside and the
@@ -32,7 +36,7 @@ func (b *batch) choose(s *session) {
 			m.event.Version = arrival(m)
 		}
 		for _, p := range wanting {
-			if m.rejected[p].reason != "" {
+			if m.rejected[p].reason != "" || m.only != nil && !slices.Contains(m.only, p) {
 				continue
 			}
 			if s.config.Projections[p].Kind() == projections.KindLog {

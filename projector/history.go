@@ -13,6 +13,9 @@ func (s *session) readRange(ctx context.Context, stream jetstream.Stream, from, 
 	if from > to {
 		return nil
 	}
+	if gone, err := s.nothingUpTo(ctx, stream, from, to); gone || err != nil {
+		return err
+	}
 	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(from, 1),
 	})
@@ -27,32 +30,31 @@ func (s *session) readRange(ctx context.Context, stream jetstream.Stream, from, 
 	defer messages.Stop()
 	stopped := context.AfterFunc(ctx, messages.Stop)
 	defer stopped()
-	for last := from - 1; last < to; {
+	for {
 		msg, err := messages.Next()
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, jetstream.ErrNoHeartbeat):
-			// Nothing may be left between here and the end: then there is nothing to wait for.
-			if gone, err := s.nothingUpTo(ctx, stream, last+1, to); gone || err != nil {
-				return err
-			}
 			continue
 		case err != nil:
 			return fmt.Errorf("read from %s: %w", s.stream, err)
 		}
-		m, err := parse(msg)
+		meta, err := msg.Metadata()
 		if err != nil {
-			return err
+			return fmt.Errorf("read position of a message: %w", err)
 		}
-		if last = m.sequence; last > to {
+		if meta.Sequence.Stream > to {
 			return nil
 		}
-		if err := each(m); err != nil {
+		if err := each(parseMessage(msg.Subject(), msg.Headers(), msg.Data(), meta.Sequence.Stream)); err != nil {
 			return err
 		}
+		// With nothing behind it, this is the last one, even if the numbers up to the end are gone.
+		if meta.Sequence.Stream == to || meta.NumPending == 0 {
+			return nil
+		}
 	}
-	return nil
 }
 
 // nothingUpTo reports whether no message is left from from to to.

@@ -93,7 +93,7 @@ func TestAMessageThatIsNoEventIsPutAside(t *testing.T) {
 	}
 }
 
-func (b *bed) fill(t *testing.T, n int, name string) (end uint64) {
+func (b *bed) fill(t testing.TB, n int, name string) (end uint64) {
 	t.Helper()
 	for i := range n {
 		end = b.Publish(t, fmt.Sprintf("msg_%s_%d", name, i), named(fmt.Sprintf("user_%d", i), noon, name))
@@ -101,7 +101,7 @@ func (b *bed) fill(t *testing.T, n int, name string) (end uint64) {
 	return end
 }
 
-func (b *bed) exec(t *testing.T, sql string) {
+func (b *bed) exec(t testing.TB, sql string) {
 	t.Helper()
 	if _, err := b.conn.Exec(t.Context(), sql); err != nil {
 		t.Fatal(err)

@@ -31,6 +31,11 @@ type flags struct {
 	Switch   switchVerb   `cmd:"" help:"Let readers see the next generation."`
 	Rollback rollbackVerb `cmd:"" help:"Let readers see again what they saw before the last switch."`
 	Retire   retireVerb   `cmd:"" help:"Drop a generation that readers no longer see."`
+	AsOf     asofVerb     `cmd:"" name:"asof" help:"Show what an entity looked like at a moment of its past, and which events made it so."`
+	Replay   replayVerb   `cmd:"" help:"Apply a range of messages, or one entity's, again."`
+	Letters  letterVerbs  `cmd:"" name:"deadletter" help:"Look at messages that could not become rows, retry them or give them up."`
+	Diff     diffVerb     `cmd:"" help:"Compare the next generation with the live one, row by row, at one position."`
+	Verify   verifyVerb   `cmd:"" help:"Compare the live generation with a fresh fold of the stream up to its position."`
 }
 
 // target names a read model: where it is and which.
@@ -47,10 +52,12 @@ type target struct {
 }
 
 type run struct {
-	OpsAddr  string `env:"OPS_ADDR" default:"127.0.0.1:9091" help:"Private address of health, metrics and profiles."`
-	Rebuild  string `env:"REBUILD" default:"refuse" enum:"refuse,auto" help:"What to do when the service has only generations of other projections: refuse to start, or auto: build the next one."`
-	MaxBatch int    `env:"MAX_BATCH" default:"10000" help:"Messages in one transaction at most."`
-	MaxBytes int64  `env:"MAX_BYTES" default:"67108864" help:"Bytes of message bodies in memory at most."`
+	OpsAddr      string        `env:"OPS_ADDR" default:"127.0.0.1:9091" help:"Private address of health, metrics and profiles."`
+	Rebuild      string        `env:"REBUILD" default:"refuse" enum:"refuse,auto" help:"What to do when the service has only generations of other projections: refuse to start, or auto: build the next one."`
+	MaxBatch     int           `env:"MAX_BATCH" default:"10000" help:"Messages in one transaction at most."`
+	MaxBytes     int64         `env:"MAX_BYTES" default:"67108864" help:"Bytes of message bodies in memory at most."`
+	VerifyEvery  time.Duration `env:"VERIFY_EVERY" default:"0s" help:"How often to compare some entities' rows with a fresh fold of their history; 0 is never."`
+	VerifySample int           `env:"VERIFY_SAMPLE" default:"100" help:"Places of the stream that such a round picks."`
 }
 
 // verb is a command that does one thing and ends.
@@ -146,11 +153,12 @@ func (f *flags) config(all []projections.Projection, p *settings.Problems, env s
 		Service: t.Service, Schema: t.Schema, Instance: t.Instance, Projections: chosen, DatabaseURL: t.DatabaseURL,
 		NATSURL: t.NATS.URL, NATSCreds: t.NATS.Creds, NATSCA: t.NATS.CA, FoldBytes: t.FoldBytes,
 		MaxBatch: f.Run.MaxBatch, MaxBytes: f.Run.MaxBytes, RebuildAuto: f.Run.Rebuild == "auto",
+		VerifyEvery: f.Run.VerifyEvery, VerifySample: f.Run.VerifySample,
 	}
 }
 
 // memoryLimit is where the collector begins to work harder, whatever the percentage says.
-const memoryLimit = 400 << 20
+const memoryLimit = 450 << 20
 
 // spendMemory lets the heap grow further before it is collected: in catch-up the collector takes a tenth of the CPU otherwise. GOGC and GOMEMLIMIT
 // overrule it.

@@ -20,6 +20,8 @@ type metrics struct {
 	deadLetters, sanitised                        prometheus.Counter
 	batch, write, lag                             prometheus.Observer
 	checkpoint, streamEnd, leader                 prometheus.Gauge
+	verified                                      prometheus.Counter
+	verifyDifferences, verifiedAt                 prometheus.Gauge
 	drop                                          func()
 }
 
@@ -41,6 +43,8 @@ func newMetrics(r prometheus.Registerer, service string) *metricSet {
 		"stale_total":        "Events that a newer one of the same entity had overtaken.",
 		"dead_letters_total": "Messages that could not become rows.",
 		"sanitised_total":    "Values replaced because Postgres cannot hold them.",
+
+		"verified_entities_total": "Entities whose rows were compared with a fresh fold of their history.",
 	} {
 		set.counters[name] = prometheus.NewCounterVec(prometheus.CounterOpts(options(name, help)), names)
 	}
@@ -48,6 +52,8 @@ func newMetrics(r prometheus.Registerer, service string) *metricSet {
 		"checkpoint_sequence": "Stream sequence up to which everything is in the tables.",
 		"stream_sequence":     "Last sequence of the stream, as last seen.",
 		"leader":              "1 while this process leads the generation.",
+		"verify_differences":  "Rows that differed from a fresh fold in the last sampled verification.",
+		"verified_at_seconds": "When the last sampled verification ended, in seconds since 1970; 0 before the first.",
 	} {
 		set.gauges[name] = prometheus.NewGaugeVec(prometheus.GaugeOpts(options(name, help)), names)
 	}
@@ -91,6 +97,7 @@ func (s *metricSet) of(generation int) *metrics {
 		deadLetters: counter("dead_letters_total"), sanitised: counter("sanitised_total"),
 		batch: histogram("batch_messages"), write: histogram("write_seconds"), lag: histogram("lag_seconds"),
 		checkpoint: gauge("checkpoint_sequence"), streamEnd: gauge("stream_sequence"), leader: gauge("leader"),
+		verified: counter("verified_entities_total"), verifyDifferences: gauge("verify_differences"), verifiedAt: gauge("verified_at_seconds"),
 		drop: func() {
 			s.each(func(c prometheus.Collector) {
 				if vec, ok := c.(interface{ DeleteLabelValues(...string) bool }); ok {

@@ -21,6 +21,8 @@ type message struct {
 	size     int64
 	// rejected is why the message cannot become rows, by projection; nil while it can.
 	rejected map[int]rejection
+	// only is the projections that a retry is for; nil is all that want the message.
+	only []int
 	// held counts the projections for which a message survives the fold of a rebuild.
 	held int
 }

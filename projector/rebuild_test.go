@@ -12,7 +12,7 @@ import (
 )
 
 // operator is a person at this bed.
-func (b *bed) operator(t *testing.T, c Config) *Operator {
+func (b *bed) operator(t testing.TB, c Config) *Operator {
 	t.Helper()
 	o, err := NewOperator(t.Context(), c)
 	if err != nil {
@@ -122,7 +122,7 @@ func TestASecondRebuildIsRefusedAndToldWhoIsAtIt(t *testing.T) {
 }
 
 // generationReaches waits for one generation's checkpoint.
-func (b *bed) generationReaches(t *testing.T, generation int, sequence uint64) {
+func (b *bed) generationReaches(t testing.TB, generation int, sequence uint64) {
 	t.Helper()
 	testkit.Eventually(t, func() error {
 		if failed := b.failed.Load(); failed != nil {

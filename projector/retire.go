@@ -70,6 +70,10 @@ func (o *Operator) discard(ctx context.Context, tx pgx.Tx, g generation) error {
 	if _, err := tx.Exec(ctx, `set local lock_timeout = '2s'; set local role `+projections.RoleOwner); err != nil {
 		return refused(fmt.Errorf("become owner: %w", err), "grant "+projections.RoleOwner+" to the login")
 	}
+	// First the checkpoint, as every writer does: whoever is in the middle of a batch finishes it, and nobody waits crosswise.
+	if _, err := tx.Exec(ctx, `select from clerkstream.checkpoints where service = $1 and generation = $2 for update`, o.config.Service, g.number); err != nil {
+		return fmt.Errorf("hold generation %d: %w", g.number, err)
+	}
 	of, err := o.made(ctx, tx, g.number)
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ type bed struct {
 	failed atomic.Pointer[error]
 }
 
-func newBed(t *testing.T) *bed {
+func newBed(t testing.TB) *bed {
 	t.Helper()
 	url := stack.Database(t)
 	return &bed{Log: stack.Log(t), url: url, conn: testkit.Connect(t, url)}
@@ -36,7 +36,7 @@ func (b *bed) config() Config {
 }
 
 // start runs a projector until stop is called or the test ends. stop returns what Run returned.
-func (b *bed) start(t *testing.T, c Config) (p *Projector, stop func() error) {
+func (b *bed) start(t testing.TB, c Config) (p *Projector, stop func() error) {
 	t.Helper()
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -68,7 +68,7 @@ func (b *bed) start(t *testing.T, c Config) (p *Projector, stop func() error) {
 }
 
 // until waits for the checkpoint to reach a sequence.
-func (b *bed) until(t *testing.T, sequence uint64) {
+func (b *bed) until(t testing.TB, sequence uint64) {
 	t.Helper()
 	testkit.Eventually(t, func() error {
 		if failed := b.failed.Load(); failed != nil {
@@ -82,14 +82,14 @@ func (b *bed) until(t *testing.T, sequence uint64) {
 	})
 }
 
-func (b *bed) checkpoint(t *testing.T) (at uint64, err error) {
+func (b *bed) checkpoint(t testing.TB) (at uint64, err error) {
 	t.Helper()
 	err = b.conn.QueryRow(t.Context(), `select sequence from clerkstream.checkpoints where service = 'test'`).Scan(&at)
 	return at, err
 }
 
 // value reads one value.
-func value[T any](t *testing.T, b *bed, sql string, args ...any) (v T) {
+func value[T any](t testing.TB, b *bed, sql string, args ...any) (v T) {
 	t.Helper()
 	if err := b.conn.QueryRow(t.Context(), sql, args...).Scan(&v); err != nil {
 		t.Fatalf("%s: %v", sql, err)
@@ -98,7 +98,7 @@ func value[T any](t *testing.T, b *bed, sql string, args ...any) (v T) {
 }
 
 // project runs a projector up to a sequence and stops it.
-func (b *bed) project(t *testing.T, c Config, sequence uint64) {
+func (b *bed) project(t testing.TB, c Config, sequence uint64) {
 	t.Helper()
 	_, stop := b.start(t, c)
 	b.until(t, sequence)
@@ -107,7 +107,7 @@ func (b *bed) project(t *testing.T, c Config, sequence uint64) {
 	}
 }
 
-func waitFor(t *testing.T, p *Projector, s State) {
+func waitFor(t testing.TB, p *Projector, s State) {
 	t.Helper()
 	testkit.Eventually(t, func() error {
 		if p.State() != s {

@@ -8,4 +8,6 @@ const (
 	convergenceVariants = 3
 	killRounds          = 4
 	switchRounds        = 5
+	// Others share the machine: the limits of a failover are multiplied by this.
+	failoverSlack = 6
 )

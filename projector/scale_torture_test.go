@@ -8,4 +8,5 @@ const (
 	convergenceVariants = 6
 	killRounds          = 60
 	switchRounds        = 50
+	failoverSlack       = 1
 )

@@ -27,7 +27,7 @@ type audience struct {
 
 const sideUsers = 200
 
-func (b *bed) audience(t *testing.T, readers int) *audience {
+func (b *bed) audience(t testing.TB, readers int) *audience {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(b.url)
 	if err != nil {
@@ -107,7 +107,7 @@ type author struct {
 	change int
 }
 
-func (w *author) write(t *testing.T, b *bed, user int) {
+func (w *author) write(t testing.TB, b *bed, user int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.change++
@@ -119,7 +119,7 @@ func (w *author) write(t *testing.T, b *bed, user int) {
 }
 
 // pause holds the pen, so that what readers see can be compared with all that was written.
-func (w *author) pause(t *testing.T, b *bed, generations ...int) {
+func (w *author) pause(t testing.TB, b *bed, generations ...int) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -200,7 +200,7 @@ func TestOldAndNewCodeRunSideBySideThroughEverySwitch(t *testing.T) {
 	}
 }
 
-func (b *bed) must(t *testing.T, verb string, do func() error) {
+func (b *bed) must(t testing.TB, verb string, do func() error) {
 	t.Helper()
 	if err := do(); err != nil {
 		t.Fatalf("%s: %v", verb, err)

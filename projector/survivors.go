@@ -23,6 +23,9 @@ type survivors struct {
 	wanting                          []int
 }
 
+// survivorOverhead is what a survivor takes beside its body: the message around it, its strings, and its place in a map. Measured on 100 k users.
+const survivorOverhead = 512
+
 func newSurvivors(s *session) *survivors {
 	count := len(s.config.Projections)
 	v := &survivors{session: s, winners: make([]map[string]*message, count), logs: make([][]*message, count)}
@@ -54,6 +57,8 @@ func (v *survivors) add(m *message) {
 	}
 	if m.held > 0 {
 		m.event.Body = bytes.Clone(m.event.Body)
+		m.event.Blanked, m.event.TraceParent = nil, "" // no row has them
+		m.size = int64(len(m.event.Body)) + survivorOverhead
 		v.bytes += m.size
 	}
 }

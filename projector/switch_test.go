@@ -9,7 +9,7 @@ import (
 )
 
 // rebuilt is a bed whose next generation is ready.
-func rebuilt(t *testing.T) (*bed, *Operator) {
+func rebuilt(t testing.TB) (*bed, *Operator) {
 	t.Helper()
 	b := newBed(t)
 	b.project(t, b.config(), b.fill(t, 10, "a"))

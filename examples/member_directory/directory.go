@@ -51,24 +51,13 @@ func memberDirectory() projections.Projection {
 			projections.Moment("joined_at", func(m *T) events.Time { return m.JoinedAt }),
 		},
 		Indexes: []string{`(organization_id, name)`},
-		Hide:    []string{deleted("users", "user_id"), deleted("organizations", "organization_id")},
-		Tenant:  `organization_id = ` + activeOrg + ` and ` + isMember,
+		Hide:    []string{projections.DeletedParent("users", "user_id"), projections.DeletedParent("organizations", "organization_id")},
+		Tenant:  `organization_id = ` + projections.CurrentOrg + ` and ` + isMember,
 		Needs:   []string{"users", "organizations", "organization_memberships"},
 	}
 }
 
-// The identity that a tenant's transaction names. Empty is nobody: after one SET LOCAL an unset setting reads as ”.
-const (
-	activeOrg  = `(select nullif(current_setting('clerk.org_id', true), ''))`
-	activeUser = `(select nullif(current_setting('clerk.user_id', true), ''))`
-)
-
 // isMember is stricter than the built-in policies, which believe that whoever acts for an organization belongs to it: the directory closes for a member
 // when the end of the membership is projected, whatever the session token still says.
 const isMember = `exists (select from {tables}.organization_memberships m
-  where m.organization_id = ` + activeOrg + ` and m.user_id = ` + activeUser + ` and not m.deleted)`
-
-// deleted hides a row whose user or organization is gone: Clerk does not promise an event for each membership that goes with them.
-func deleted(readModel, column string) string {
-	return `exists (select from {tables}.` + readModel + ` p where p.id = t.` + column + ` and p.deleted)`
-}
+  where m.organization_id = ` + projections.CurrentOrg + ` and m.user_id = ` + projections.CurrentUser + ` and not m.deleted)`
