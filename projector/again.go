@@ -54,7 +54,7 @@ func (s *session) hold(ctx context.Context, tx pgx.Tx) (at checkpoint, live bool
 		return at, false, errRetired
 	}
 	if err == nil {
-		err = tx.QueryRow(ctx, liveAndLetters, s.config.Service, s.generation.number).Scan(&live, &s.letters.open)
+		err = tx.QueryRow(ctx, liveAndLetters, s.config.Service, s.generation.number).Scan(&live, &s.lettersOpen)
 	}
 	if err != nil {
 		return at, false, fmt.Errorf("hold generation %d: %w", s.generation.number, err)
@@ -66,7 +66,7 @@ func (s *session) hold(ctx context.Context, tx pgx.Tx) (at checkpoint, live bool
 func (s *session) reapply(ctx context.Context, tx pgx.Tx, b *batch, at checkpoint, live bool) (a reapplied, err error) {
 	// The change feed tells of the position that readers see, which is not that of these old messages.
 	b.to = at
-	_, done, changes, err := s.putTelling(ctx, tx, b)
+	done, changes, err := s.putIsolated(ctx, tx, b)
 	if err != nil {
 		if causeOf(err) == causeStructure {
 			err = fmt.Errorf("%w: %w", ErrStructure, err)
@@ -148,7 +148,7 @@ func (s *session) settleEverywhere(ctx context.Context, tx pgx.Tx, b *batch) (cl
 }
 
 func (s *session) closeLetters(ctx context.Context, tx pgx.Tx, readModel string, sequences []int64, as, where string) (closed int, err error) {
-	if len(sequences) == 0 || s.letters.open == 0 {
+	if len(sequences) == 0 || !s.lettersOpen {
 		return 0, nil
 	}
 	tag, err := tx.Exec(ctx, `

@@ -111,8 +111,7 @@ func (s *session) flush(ctx context.Context, stream jetstream.Stream, v *survivo
 	if _, err := s.moveCheckpoint(ctx, tx, to); err != nil {
 		return err
 	}
-	open, err := s.store(ctx, tx, stream, v, to)
-	if err != nil {
+	if err := s.store(ctx, tx, stream, v, to); err != nil {
 		return err
 	}
 	s.config.switches.step("loading")
@@ -120,29 +119,29 @@ func (s *session) flush(ctx context.Context, stream jetstream.Stream, v *survivo
 		return fmt.Errorf("commit up to %d: %w", to.sequence, err)
 	}
 	s.at = to
-	s.letters.open += open
 	s.config.switches.step("loaded")
 	return nil
 }
 
 // store puts the survivors into the generation's tables; those that cannot be rows, and whatever comes into their place, in a second round.
-func (s *session) store(ctx context.Context, tx pgx.Tx, stream jetstream.Stream, v *survivors, to checkpoint) (open int, err error) {
+func (s *session) store(ctx context.Context, tx pgx.Tx, stream jetstream.Stream, v *survivors, to checkpoint) error {
 	left := v.rejected
 	for p := range s.config.Projections {
 		rest, err := s.loadModel(ctx, tx, p, v.take(p))
 		if err != nil {
-			return 0, err
+			return err
 		}
 		left = append(left, rest...)
 	}
 	if len(left) == 0 {
-		return 0, nil
+		return nil
 	}
 	b, err := s.secondRound(ctx, stream, left, to)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return s.putIsolated(ctx, tx, b)
+	_, _, err = s.putIsolated(ctx, tx, b)
+	return err
 }
 
 // secondRound is a batch of the messages that were left and all others of their entities: where a survivor cannot be a row, the next best is.
@@ -177,30 +176,18 @@ func (s *session) secondRound(ctx context.Context, stream jetstream.Stream, left
 	return b, nil
 }
 
-// putIsolated brings a batch into the tables inside tx, putting aside what Postgres refuses.
-func (s *session) putIsolated(ctx context.Context, tx pgx.Tx, b *batch) (open int, err error) {
-	open, _, _, err = s.putTelling(ctx, tx, b)
-	return open, err
-}
-
-// putTelling also tells what changed.
-func (s *session) putTelling(ctx context.Context, tx pgx.Tx, b *batch) (open int, done Commit, changes *feed, err error) {
+// putIsolated brings a batch into the tables inside tx, putting aside what Postgres refuses, and tells what changed.
+func (s *session) putIsolated(ctx context.Context, tx pgx.Tx, b *batch) (done Commit, changes *feed, err error) {
 	for {
 		s.fold(b)
 		done, changes = Commit{}, newFeed(s.generation.number, b.to.sequence)
-		err = pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) (err error) {
-			open, err = s.put(ctx, inner, b, &done, changes)
-			return err
-		})
+		err = pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) error { return s.put(ctx, inner, b, &done, changes) })
 		if err == nil || causeOf(err) != causeMessage {
-			return open, done, changes, err
+			return done, changes, err
 		}
 		found, isolateErr := s.isolate(ctx, tx, b)
-		if isolateErr != nil {
-			return 0, done, changes, isolateErr
-		}
-		if !found {
-			return 0, done, changes, err
+		if isolateErr != nil || !found {
+			return done, changes, cmp.Or(isolateErr, err)
 		}
 	}
 }

@@ -44,9 +44,7 @@ where c.service = $1 and c.generation = $2`, s.config.Service, s.generation.numb
 // liveAndLetters tells whether readers see a generation, and whether it has open dead letters: a retry or a replay closes and opens some behind the
 // back of the session that leads.
 const liveAndLetters = `
-select g.state = 'live', (
-  select count(*)
-  from (select from clerkstream.dead_letters l where l.service = $1 and l.generation = $2 and l.closed_at is null limit 1) any_open)
+select g.state = 'live', exists (select from clerkstream.dead_letters l where l.service = $1 and l.generation = $2 and l.closed_at is null)
 from clerkstream.generations g
 where g.service = $1 and g.generation = $2`
 
@@ -77,7 +75,7 @@ where service = $1 and generation = $2 `+compare,
 	if tag.RowsAffected() != 1 {
 		return false, fmt.Errorf("%w: it is no longer at %d", errFenced, from)
 	}
-	if err := answers.QueryRow().Scan(&live, &s.letters.open); err != nil {
+	if err := answers.QueryRow().Scan(&live, &s.lettersOpen); err != nil {
 		return false, fmt.Errorf("read state of generation %d: %w", s.generation.number, err)
 	}
 	return live, nil

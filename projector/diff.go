@@ -204,10 +204,10 @@ func (s *session) diffOnce(ctx context.Context, stream jetstream.Stream, live, n
 
 // catchUp applies the messages up to end to the tables of the session's generation, inside a transaction that is not for committing.
 func (s *session) catchUp(ctx context.Context, tx pgx.Tx, stream jetstream.Stream, end uint64) error {
-	s.rehearsal, s.letters = true, openLetters{}
+	s.rehearsal, s.lettersOpen = true, false
 	b := &batch{}
 	put := func() error {
-		_, err := s.putIsolated(ctx, tx, b)
+		_, _, err := s.putIsolated(ctx, tx, b)
 		b = &batch{}
 		return err
 	}

@@ -11,20 +11,6 @@ import (
 	"github.com/clerkstream/clerkstream/projections"
 )
 
-// openLetters knows how many dead letters wait for a newer event. While there are none, which is nearly always, no batch pays for looking.
-type openLetters struct{ open int }
-
-func (s *session) countLetters(ctx context.Context) (o openLetters, err error) {
-	err = s.conn.QueryRow(ctx, `
-select count(*)
-from clerkstream.dead_letters
-where service = $1 and generation = $2 and closed_at is null`, s.config.Service, s.generation.number).Scan(&o.open)
-	if err != nil {
-		return o, fmt.Errorf("count dead letters: %w", err)
-	}
-	return o, nil
-}
-
 // refusedBy describes what Postgres said without the values it quotes.
 func refusedBy(err error) rejection {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -41,10 +27,10 @@ func orUnknown(name string) string {
 }
 
 // bury stores a dead letter for each message and read model that it was rejected for. A letter whose entity already has a newer row is superseded
-// from the start. open is the number of those that are not.
-func (s *session) bury(ctx context.Context, tx pgx.Tx, b *batch) (letters, open int, err error) {
+// from the start.
+func (s *session) bury(ctx context.Context, tx pgx.Tx, b *batch) (letters int, err error) {
 	if s.rehearsal {
-		return 0, 0, nil
+		return 0, nil
 	}
 	for _, m := range b.messages {
 		for p, r := range m.rejected {
@@ -54,7 +40,7 @@ func (s *session) bury(ctx context.Context, tx pgx.Tx, b *batch) (letters, open 
 			}
 			superseded, err := s.overtaken(ctx, tx, p, m)
 			if err != nil {
-				return letters, open, err
+				return letters, err
 			}
 			if _, err := tx.Exec(ctx, `
 insert into clerkstream.dead_letters
@@ -64,17 +50,14 @@ on conflict (service, generation, read_model, sequence) do update
 set attempts = clerkstream.dead_letters.attempts + 1, last_failed_at = now(), reason = excluded.reason, detail = excluded.detail`,
 				s.config.Service, s.generation.number, model, int64(m.sequence), m.event.Subject(), m.event.ID, m.event.Type, m.event.EntityID,
 				string(m.event.Version), string(r.reason), r.detail, superseded); err != nil {
-				return letters, open, fmt.Errorf("store dead letter of message %d: %w", m.sequence, err)
+				return letters, fmt.Errorf("store dead letter of message %d: %w", m.sequence, err)
 			}
 			letters++
-			if !superseded {
-				open++
-			}
 			s.config.Log.WarnContext(ctx, "projector: message became a dead letter", "service", s.config.Service, "read_model", model,
 				"sequence", m.sequence, "event_id", m.event.ID, "event_type", m.event.Type, "reason", string(r.reason), "detail", r.detail)
 		}
 	}
-	return letters, open, nil
+	return letters, nil
 }
 
 // overtaken reports whether the entity's row is newer than the rejected message.
@@ -90,13 +73,14 @@ func (s *session) overtaken(ctx context.Context, tx pgx.Tx, p int, m *message) (
 	return newer, nil
 }
 
-// supersede marks the open letters of entities that now have a newer row: the newer event healed them.
-func (s *session) supersede(ctx context.Context, tx pgx.Tx, p projections.Projection, applied []string) (healed int, err error) {
-	if s.letters.open == 0 || p.Kind() != projections.KindState || len(applied) == 0 {
-		return 0, nil
+// supersede marks the open letters of entities that now have a newer row: the newer event healed them. While no letter is open, which is nearly
+// always, no batch pays for looking.
+func (s *session) supersede(ctx context.Context, tx pgx.Tx, p projections.Projection, applied []string) error {
+	if !s.lettersOpen || p.Kind() != projections.KindState || len(applied) == 0 {
+		return nil
 	}
 	table := pgx.Identifier{s.generation.tables, p.Name()}.Sanitize()
-	tag, err := tx.Exec(ctx, `
+	_, err := tx.Exec(ctx, `
 update clerkstream.dead_letters l
 set closed_at = now(), closed_as = 'superseded'
 from `+table+` t
@@ -104,7 +88,7 @@ where l.service = $1 and l.generation = $2 and l.read_model = $3 and l.closed_at
   and l.entity_id = any($4) and t.id = l.entity_id and t.version > l.version`,
 		s.config.Service, s.generation.number, p.Name(), applied)
 	if err != nil {
-		return 0, fmt.Errorf("supersede dead letters of %s: %w", p.Name(), err)
+		return fmt.Errorf("supersede dead letters of %s: %w", p.Name(), err)
 	}
-	return int(tag.RowsAffected()), nil
+	return nil
 }

@@ -42,8 +42,9 @@ type session struct {
 	rehearsal bool
 
 	// Owned by the writer.
-	at      checkpoint
-	letters openLetters
+	at checkpoint
+	// lettersOpen says that dead letters wait for a newer event; each transaction learns it with the checkpoint.
+	lettersOpen bool
 }
 
 // session leads until something ends it, and says what.
@@ -98,16 +99,13 @@ func (s *session) close(ctx context.Context) {
 	_ = s.conn.Close(bounded)
 }
 
-// recover reads everything again that a session goes by: role, generation, position, open letters, and that the stream is still the same.
+// recover reads everything again that a session goes by: role, generation, position, and that the stream is still the same.
 func (s *session) recover(ctx context.Context) (jetstream.Stream, error) {
 	if _, err := s.conn.Exec(ctx, `set role `+projections.RoleProjector); err != nil {
 		return nil, refused(fmt.Errorf("become projector: %w", err), "grant "+projections.RoleProjector+" to the login")
 	}
 	var err error
 	if s.start, err = s.loadCheckpoint(ctx); err != nil {
-		return nil, err
-	}
-	if s.letters, err = s.countLetters(ctx); err != nil {
 		return nil, err
 	}
 	stream, err := s.checkLog(ctx)

@@ -178,6 +178,7 @@ func TestOldAndNewCodeRunSideBySideThroughEverySwitch(t *testing.T) {
 		}
 		b.spawn(t, code.name)
 		b.generationReaches(t, next, w.end)
+		b.must(t, "diff", func() error { _, err := o.Diff(t.Context(), DiffOptions{}); return err })
 		b.must(t, "switch", func() error { _, err := o.Switch(t.Context(), SwitchOptions{}); return err })
 		w.pause(t, b, next)
 		b.must(t, "rollback", func() error { _, err := o.Rollback(t.Context(), SwitchOptions{}); return err })

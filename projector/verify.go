@@ -125,7 +125,7 @@ where c.service = $1 and c.generation = $2`, s.config.Service, s.generation.numb
 			return nil, fmt.Errorf("make temporary tables of %s: %w", p.Name(), err)
 		}
 	}
-	s.generation.tables, s.rehearsal, s.letters = temporary, true, openLetters{}
+	s.generation.tables, s.rehearsal, s.lettersOpen = temporary, true, false
 	s.at = checkpoint{created: s.start.created}
 	r.survivors = newSurvivors(s)
 	return r, nil
@@ -168,7 +168,7 @@ func (r *rehearsal) store(ctx context.Context, upTo uint64) error {
 	}
 	to := r.at
 	to.sequence = upTo
-	if _, err := r.session.store(ctx, r.tx, r.stream, r.survivors, to); err != nil {
+	if err := r.session.store(ctx, r.tx, r.stream, r.survivors, to); err != nil {
 		return err
 	}
 	r.at, r.survivors = to, newSurvivors(r.session)

@@ -1,7 +1,10 @@
 package projector
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -172,7 +175,7 @@ func TestAHealthyDatabaseVerifiesCleanWhileEventsAreWritten(t *testing.T) {
 	_, _ = b.start(t, b.config())
 	b.until(t, b.fill(t, 50, "first"))
 	o := b.operator(t, b.config())
-	_, stop := b.writing(t)
+	names, stop := b.writing(t)
 	last := uint64(0)
 	for round := range 6 {
 		if round%2 == 1 { // memory for a few messages only: the version gate decides from then on
@@ -186,6 +189,7 @@ func TestAHealthyDatabaseVerifiesCleanWhileEventsAreWritten(t *testing.T) {
 		last = v.Sequence
 	}
 	stop()
+	b.until(t, names.all[len(names.all)-1].sequence) // or a newer row would cover what is planted
 	b.exec(t, `update clerk_g1.users set last_name = 'x' where id = 'user_7'`)
 	if found := differences(b.verify(t, o).Tables); len(found) != 1 || !maps.Equal(found["users"], map[string]string{"changed user_7": "last_name"}) {
 		t.Errorf("of one planted change it found %v", found)
@@ -262,5 +266,36 @@ func TestVerifyFindsARepeatedRowInATableWithoutAKey(t *testing.T) {
 	at := slices.IndexFunc(v.Tables, func(t TableComparison) bool { return t.Table == "sequences" })
 	if got := v.Tables[at]; v.Differing != 2 || len(got.Changes) != 1 || got.Changes[0].Kind != ChangeRemoved || got.Live.Rows != 22 || got.Other.Rows != 20 {
 		t.Errorf("of two repeated rows it found %+v", got)
+	}
+}
+
+func TestTheVerifyVerbListsEveryTableAndNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.project(t, b.config(), b.fill(t, 3, "ada"))
+	o := b.operator(t, b.config())
+	var out bytes.Buffer
+	if err := (&verifyVerb{Samples: 5}).do(t.Context(), o, &out); err != nil || strings.Count(out.String(), "\n") != 2+len(o.tableNames()) {
+		t.Errorf("a healthy database: %v\n%s", err, out.String())
+	}
+	b.exec(t, `delete from clerk_g1.users where id = 'user_0'; update clerk_g1.users set first_name = 'eve' where id = 'user_1';
+insert into clerk_g1.users (id, version, deleted) values ('user_9', '1', false)`)
+	out.Reset()
+	var refusal *Refused
+	if err := (&verifyVerb{Samples: 5}).do(t.Context(), o, &out); !errors.As(err, &refusal) || !slices.Equal(refusal.Reasons, []string{"users: 3 rows are not what the stream says"}) {
+		t.Errorf("it ended with %v", err)
+	}
+	for _, line := range []string{
+		"users: 1 row missing\n  user_0\n", "users: 1 row that the stream knows nothing of\n  user_9\n",
+		"users: 1 row changed in first_name\n  user_1  first_name: text(3) → text(3)\n",
+	} {
+		if !strings.Contains(out.String(), line) {
+			t.Errorf("it does not say %q:\n%s", line, out.String())
+		}
+	}
+	out.Reset()
+	var v Verified
+	if err := (&verifyVerb{Samples: 5, JSON: true}).do(t.Context(), o, &out); !errors.As(err, &refusal) || json.Unmarshal(out.Bytes(), &v) != nil || v.Differing != 3 {
+		t.Errorf("as JSON: %v\n%s", err, out.String())
 	}
 }

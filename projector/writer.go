@@ -110,8 +110,7 @@ func (s *session) transact(ctx context.Context, b *batch) (Commit, error) {
 		return done, err
 	}
 	feed := newFeed(s.generation.number, b.to.sequence)
-	open, err := s.put(ctx, tx, b, &done, feed)
-	if err != nil {
+	if err := s.put(ctx, tx, b, &done, feed); err != nil {
 		return done, err
 	}
 	if live {
@@ -124,13 +123,12 @@ func (s *session) transact(ctx context.Context, b *batch) (Commit, error) {
 	if err := s.config.switches.commit(ctx, tx); err != nil {
 		return done, fmt.Errorf("commit up to %d: %w", b.to.sequence, err)
 	}
-	s.letters.open += open
 	done.At = s.config.Now()
 	return done, nil
 }
 
-// put brings the batch's rows and dead letters into the tables. open is by how many the letters that wait for a newer event grew.
-func (s *session) put(ctx context.Context, tx pgx.Tx, b *batch, done *Commit, feed *feed) (open int, err error) {
+// put brings the batch's rows and dead letters into the tables.
+func (s *session) put(ctx context.Context, tx pgx.Tx, b *batch, done *Commit, feed *feed) error {
 	for i, p := range s.config.Projections {
 		rows := b.rows[i]
 		if len(rows) == 0 {
@@ -138,19 +136,17 @@ func (s *session) put(ctx context.Context, tx pgx.Tx, b *batch, done *Commit, fe
 		}
 		outcome, err := p.Write(ctx, tx, s.generation.tables, rows)
 		if err != nil {
-			return open, fmt.Errorf("project %s up to %d: %w", p.Name(), b.to.sequence, err)
+			return fmt.Errorf("project %s up to %d: %w", p.Name(), b.to.sequence, err)
 		}
 		done.add(outcome, rows)
 		feed.changed(p.Name(), outcome.Applied)
-		healed, err := s.supersede(ctx, tx, p, outcome.Applied)
-		if err != nil {
-			return open, err
+		if err := s.supersede(ctx, tx, p, outcome.Applied); err != nil {
+			return err
 		}
-		open -= healed
 	}
-	letters, buried, err := s.bury(ctx, tx, b)
+	letters, err := s.bury(ctx, tx, b)
 	done.DeadLetters += letters
-	return open + buried, err
+	return err
 }
 
 func (c *Commit) add(o projections.Outcome, rows []projections.Row) {
