@@ -68,7 +68,7 @@ func (s *session) foldUpTo(ctx context.Context, stream jetstream.Stream, end uin
 	err := s.readRange(ctx, stream, s.at.sequence+1, end, func(m *message) error {
 		v.add(m)
 		to.sequence, to.messageID, to.created = m.sequence, m.id, s.start.created
-		if v.bytes >= s.config.FoldBytes {
+		if v.bytes() >= s.config.FoldBytes {
 			if err := s.flush(ctx, stream, v, to); err != nil {
 				return err
 			}
@@ -127,7 +127,7 @@ func (s *session) flush(ctx context.Context, stream jetstream.Stream, v *survivo
 func (s *session) store(ctx context.Context, tx pgx.Tx, stream jetstream.Stream, v *survivors, to checkpoint) error {
 	left := v.rejected
 	for p := range s.config.Projections {
-		rest, err := s.loadModel(ctx, tx, p, v.take(p))
+		rest, err := s.loadModel(ctx, tx, p, v)
 		if err != nil {
 			return err
 		}

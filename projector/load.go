@@ -19,8 +19,9 @@ type chunk struct {
 
 // loadModel decodes the survivors of one projection and writes them, chunk by chunk, decoding the next while Postgres takes one. It returns those
 // that cannot be rows as they are.
-func (s *session) loadModel(ctx context.Context, tx pgx.Tx, p int, survivors []*message) (left []*message, err error) {
-	if len(survivors) == 0 {
+func (s *session) loadModel(ctx context.Context, tx pgx.Tx, p int, v *survivors) (left []*message, err error) {
+	count := v.count(p)
+	if count == 0 {
 		return nil, nil
 	}
 	write := s.config.Projections[p].Write
@@ -33,14 +34,12 @@ func (s *session) loadModel(ctx context.Context, tx pgx.Tx, p int, survivors []*
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(decoded)
-		for from := 0; from < len(survivors); from += chunkRows {
-			some := survivors[from:min(from+chunkRows, len(survivors))]
+		for from := 0; from < count; from += chunkRows {
 			select {
-			case decoded <- s.decodeChunk(p, some):
+			case decoded <- s.decodeChunk(p, v.messages(p, from, min(from+chunkRows, count))):
 			case <-running.Done():
 				return running.Err()
 			}
-			clear(some) // what is decoded need not stay in memory until the last chunk is written
 		}
 		return nil
 	})

@@ -23,8 +23,6 @@ type message struct {
 	rejected map[int]rejection
 	// only is the projections that a retry is for; nil is all that want the message.
 	only []int
-	// held counts the projections for which a message survives the fold of a rebuild.
-	held int
 }
 
 // budget bounds the bytes of the messages in memory. The reader takes, the writer gives back after the commit.

@@ -2,7 +2,6 @@ package projector
 
 import (
 	"bytes"
-	"cmp"
 	"slices"
 	"strings"
 
@@ -11,31 +10,46 @@ import (
 
 // survivors is the fold of a long stretch of the stream: for each entity only the message with the greatest version, for a log every message.
 // It decides by subject and version header alone, so the bodies of all others are never decoded, and it keeps nothing of them.
+//
+// Survivors lie packed in slabs: as objects of their own, a hundred thousand of them would be marked at each collection, and collections come often
+// while memory is nearly used up.
 type survivors struct {
 	session *session
-	// winners holds for each state projection the survivor of each entity; logs holds for each log projection its messages in order.
-	winners  []map[string]*message
-	logs     [][]*message
-	rejected []*message // which no projection can have
-	bytes    int64
+	packed  slabs
+	places  []survivor
+	vacant  []int32 // places that can be taken again
+	// winners holds for each state projection the place of each entity's survivor; order is the same, sorted, once it is asked for. logs holds for
+	// each log projection its messages.
+	winners []map[string]int32
+	order   [][]int32
+	logs    [][]*message
+	// rejected are messages that no projection can have.
+	rejected []*message
+	logBytes int64
 
 	read, skipped, duplicates, stale int
 	wanting                          []int
 }
 
-// survivorOverhead is what a survivor takes beside its body: the message around it, its strings, and its place in a map. Measured on 100 k users.
-const survivorOverhead = 512
+// survivor is where a message lies, and for how many projections.
+type survivor struct {
+	at   place
+	held int32
+}
 
 func newSurvivors(s *session) *survivors {
 	count := len(s.config.Projections)
-	v := &survivors{session: s, winners: make([]map[string]*message, count), logs: make([][]*message, count)}
+	v := &survivors{session: s, winners: make([]map[string]int32, count), order: make([][]int32, count), logs: make([][]*message, count)}
 	for i := range v.winners {
-		v.winners[i] = map[string]*message{}
+		v.winners[i] = map[string]int32{}
 	}
 	return v
 }
 
-// add lets one message compete. What survives is copied out of the buffer it came in, which holds the headers too.
+// bytes is what the survivors take.
+func (v *survivors) bytes() int64 { return v.packed.bytes + v.logBytes }
+
+// add lets one message compete.
 func (v *survivors) add(m *message) {
 	v.read++
 	if m.rejected != nil {
@@ -46,66 +60,92 @@ func (v *survivors) add(m *message) {
 		v.skipped++
 		return
 	}
-	m.held = 0
+	place := int32(-1)
 	for _, p := range v.wanting {
 		if v.session.config.Projections[p].Kind() == projections.KindLog {
 			v.logs[p] = append(v.logs[p], m)
-			m.held++
+			v.logBytes += m.size
 			continue
 		}
-		v.contend(p, m)
-	}
-	if m.held > 0 {
-		m.event.Body = bytes.Clone(m.event.Body)
-		m.event.Blanked, m.event.TraceParent = nil, "" // no row has them
-		m.size = int64(len(m.event.Body)) + survivorOverhead
-		v.bytes += m.size
+		place = v.contend(p, m, place)
 	}
 }
 
-func (v *survivors) contend(p int, m *message) {
-	id := m.event.EntityID
+// contend gives the entity's place to m if it is the newest. place is where m lies already for another projection, or -1; the result is where it
+// lies now.
+func (v *survivors) contend(p int, m *message, place int32) int32 {
+	id, version := m.event.EntityID, string(m.event.Version)
 	old, taken := v.winners[p][id]
-	switch {
-	case !taken:
-	case m.event.Version == old.event.Version:
-		v.duplicates++
-		return
-	case m.event.Version < old.event.Version:
-		v.stale++
-		return
-	default:
+	if taken {
+		held := packedVersion(v.packed.read(v.places[old].at))
+		switch {
+		case string(held) == version:
+			v.duplicates++
+			return place
+		case string(held) > version:
+			v.stale++
+			return place
+		}
 		v.stale++
 		v.release(old)
-		// The id as a key of the map belongs to the first message; kept there it would keep that message's strings.
+	} else {
+		id = strings.Clone(id) // a map keeps its keys, and this one is a part of the message
 	}
-	v.winners[p][id] = m
-	m.held++
+	if place < 0 {
+		place = v.settle(m)
+	}
+	v.places[place].held++
+	v.winners[p][id] = place
+	return place
 }
 
-func (v *survivors) release(m *message) {
-	if m.held--; m.held == 0 {
-		v.bytes -= m.size
-		m.event.Body = nil
+func (v *survivors) settle(m *message) int32 {
+	at := v.packed.store(m.packedSize(), m.pack)
+	if n := len(v.vacant); n > 0 {
+		place := v.vacant[n-1]
+		v.vacant = v.vacant[:n-1]
+		v.places[place] = survivor{at: at}
+		return place
+	}
+	v.places = append(v.places, survivor{at: at})
+	return int32(len(v.places) - 1)
+}
+
+func (v *survivors) release(place int32) {
+	s := &v.places[place]
+	if s.held--; s.held == 0 {
+		v.packed.free(s.at)
+		v.vacant = append(v.vacant, place)
 	}
 }
 
-// take empties one projection's survivors: those of a state in the order of their keys, in which tables like to be filled, those of a log in the
+// count is the number of survivors of one projection. From here on nothing may be added.
+func (v *survivors) count(p int) int {
+	if v.logs[p] != nil {
+		return len(v.logs[p])
+	}
+	if v.order[p] == nil && len(v.winners[p]) > 0 {
+		for _, place := range v.winners[p] {
+			v.order[p] = append(v.order[p], place)
+		}
+		slices.SortFunc(v.order[p], func(a, b int32) int {
+			return bytes.Compare(packedKey(v.packed.read(v.places[a].at)), packedKey(v.packed.read(v.places[b].at)))
+		})
+	}
+	return len(v.order[p])
+}
+
+// messages is some survivors of one projection: those of a state in the order of their keys, in which tables like to be filled, those of a log in the
 // stream's.
-func (v *survivors) take(p int) []*message {
-	if logged := v.logs[p]; logged != nil {
-		v.logs[p] = nil
-		return logged
+func (v *survivors) messages(p, from, to int) []*message {
+	if v.logs[p] != nil {
+		return v.logs[p][from:to]
 	}
-	taken := make([]*message, 0, len(v.winners[p]))
-	for _, m := range v.winners[p] {
-		taken = append(taken, m)
+	list := make([]*message, 0, to-from)
+	for _, place := range v.order[p][from:to] {
+		list = append(list, unpackMessage(v.packed.read(v.places[place].at)))
 	}
-	v.winners[p] = map[string]*message{}
-	slices.SortFunc(taken, func(a, b *message) int {
-		return cmp.Or(strings.Compare(a.event.EntityID, b.event.EntityID), cmp.Compare(a.sequence, b.sequence))
-	})
-	return taken
+	return list
 }
 
 func (v *survivors) entities() (n int) {

@@ -151,7 +151,7 @@ func (r *rehearsal) replay(ctx context.Context, report func(Progress)) error {
 // add lets one message compete, and writes when the survivors outgrow their memory. upTo is the sequence up to which the survivors are decided.
 func (r *rehearsal) add(ctx context.Context, m *message, upTo uint64) error {
 	r.survivors.add(m)
-	if r.survivors.bytes >= r.config.FoldBytes {
+	if r.survivors.bytes() >= r.config.FoldBytes {
 		return r.store(ctx, upTo)
 	}
 	if now := r.config.Now(); now.Sub(r.pinged) > pingEvery {
