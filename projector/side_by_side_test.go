@@ -23,6 +23,8 @@ type audience struct {
 	stop    context.CancelFunc
 	ended   sync.WaitGroup
 	slowest atomic.Int64
+	// slow counts the reads of more than 50 ms.
+	slow atomic.Int64
 }
 
 const sideUsers = 200
@@ -77,6 +79,9 @@ func (a *audience) read(ctx context.Context, random *rand.Rand) {
 		}
 		a.reads.Add(1)
 		a.slowest.Store(max(a.slowest.Load(), int64(took)))
+		if took > 50*time.Millisecond {
+			a.slow.Add(1)
+		}
 		if err != nil {
 			a.complain(fmt.Sprintf("%s: %v", sql, err))
 		} else if n != want {

@@ -55,6 +55,7 @@ func BenchmarkSwitch(b *testing.B) {
 				b.Error(wrong)
 			}
 			b.ReportMetric(float64(a.slowest.Load())/1e6, phase.name+"-max-ms")
+			b.ReportMetric(float64(a.slow.Load()), phase.name+"-over-50-ms")
 			b.ReportMetric(float64(a.reads.Load())/5, phase.name+"-reads/s")
 			if phase.switch_ {
 				b.ReportMetric(float64(switches), phase.name+"-switches")
