@@ -53,7 +53,7 @@ func TestTheDiffVerbPrintsWhatItFoundAndRefusesWhatTheGateDoesNotPass(t *testing
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	var refusal *Refused
+	var refusal *RefusedError
 	if err := verb.do(t.Context(), o, &out); !errors.As(err, &refusal) {
 		t.Errorf("it ended with %v", err)
 	}

@@ -228,7 +228,7 @@ func TestAGateDecidesAndSwitchHeedsIt(t *testing.T) {
 			t.Errorf("%s: on record is %t", test.name, onRecord)
 		}
 	}
-	var refusal *Refused
+	var refusal *RefusedError
 	_ = b.diff(t, o, DiffOptions{MaxChanged: tolerate("9")})
 	_ = b.diff(t, o, DiffOptions{}) // a look without a gate decides nothing
 	if _, err := o.Switch(t.Context(), SwitchOptions{}); !errors.As(err, &refusal) || !strings.Contains(err.Error(), "comparison") {
@@ -262,7 +262,7 @@ func TestSamplesHoldNoPersonalDataUnlessAsked(t *testing.T) {
 			if err := d.do(t.Context(), o, &diffed); err != nil {
 				t.Fatal(err)
 			}
-			var refusal *Refused
+			var refusal *RefusedError
 			if err := (&verifyVerb{ShowValues: shown, JSON: asJSON}).do(t.Context(), o, &verified); !errors.As(err, &refusal) {
 				t.Fatalf("verify ended with %v", err)
 			} else if leaks(err.Error(), personal) != "" {

@@ -57,7 +57,7 @@ func (s *session) readRange(ctx context.Context, stream jetstream.Stream, from, 
 	}
 }
 
-// nothingUpTo reports whether no message is left from from to to.
+// nothingUpTo reports whether no message is left in the range.
 func (s *session) nothingUpTo(ctx context.Context, stream jetstream.Stream, from, to uint64) (bool, error) {
 	m, err := stream.GetMsg(ctx, from, jetstream.WithGetMsgSubject(s.filter()))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {

@@ -24,11 +24,12 @@ func (s *session) loadModel(ctx context.Context, tx pgx.Tx, p int, v *survivors)
 	if count == 0 {
 		return nil, nil
 	}
-	write := s.config.Projections[p].Write
+	write := func(ctx context.Context, tx pgx.Tx, tables string, rows []projections.Row) error {
+		_, err := s.config.Projections[p].Write(ctx, tx, tables, rows)
+		return err
+	}
 	if loader, ok := s.config.Projections[p].(projections.Loader); ok && s.at.sequence == 0 && s.config.Projections[p].Kind() == projections.KindState {
-		write = func(ctx context.Context, tx pgx.Tx, tables string, rows []projections.Row) (projections.Outcome, error) {
-			return projections.Outcome{}, loader.Load(ctx, tx, tables, rows)
-		}
+		write = loader.Load
 	}
 	decoded := make(chan chunk, 1)
 	group, running := errgroup.WithContext(ctx)
@@ -47,8 +48,7 @@ func (s *session) loadModel(ctx context.Context, tx pgx.Tx, p int, v *survivors)
 		for c := range decoded {
 			left = append(left, c.failed...)
 			err := pgx.BeginFunc(running, tx, func(inner pgx.Tx) error {
-				_, err := write(running, inner, s.generation.tables, c.rows)
-				return err
+				return write(running, inner, s.generation.tables, c.rows)
 			})
 			switch {
 			case err == nil:

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -99,7 +100,7 @@ func Main(all ...projections.Projection) int {
 	spendMemory(os.LookupEnv)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if one, ok := parsed.Selected().Target.Addr().Interface().(verb); ok {
+	if one, ok := reflect.TypeAssert[verb](parsed.Selected().Target.Addr()); ok {
 		// What a verb has to say goes to its output; its log would say the same again.
 		config.Log = slog.New(slog.DiscardHandler)
 		return operate(ctx, config, one)
@@ -117,7 +118,7 @@ func operate(ctx context.Context, c Config, v verb) int {
 		defer o.Close()
 		err = v.do(ctx, o, os.Stdout)
 	}
-	var refusal *Refused
+	var refusal *RefusedError
 	switch {
 	case err == nil:
 		return 0

@@ -11,13 +11,13 @@ import (
 	"github.com/clerkstream/clerkstream/projections"
 )
 
-// Refused is why a verb left everything as it was: each reason names what stands in the way.
-type Refused struct {
+// RefusedError is why a verb left everything as it was: each reason names what stands in the way.
+type RefusedError struct {
 	Verb    string
 	Reasons []string
 }
 
-func (r *Refused) Error() string { return r.Verb + " refused: " + strings.Join(r.Reasons, "; ") }
+func (r *RefusedError) Error() string { return r.Verb + " refused: " + strings.Join(r.Reasons, "; ") }
 
 // ErrNoGeneration is returned when the generation to work on does not exist or is not in the state for it.
 var ErrNoGeneration = errors.New("no such generation")
@@ -47,7 +47,7 @@ func (o *Operator) Retire(ctx context.Context, number int) error {
 	case err != nil:
 		return fmt.Errorf("read generation %d: %w", number, err)
 	case g.state == stateLive:
-		return &Refused{"retire", []string{fmt.Sprintf("generation %d is what readers see", number)}}
+		return &RefusedError{"retire", []string{fmt.Sprintf("generation %d is what readers see", number)}}
 	case g.state == stateBuilding:
 		if err := o.takeLock(ctx, tx, number); err != nil {
 			return err
@@ -83,7 +83,7 @@ func (o *Operator) discard(ctx context.Context, tx pgx.Tx, g generation) error {
 		return err
 	}
 	if len(strangers) > 0 {
-		return &Refused{"retire", strangers}
+		return &RefusedError{"retire", strangers}
 	}
 	var statements []string
 	drop := func(kind, schema string, names []string) {

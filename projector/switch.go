@@ -128,7 +128,7 @@ func (o *Operator) refuse(ctx context.Context, tx pgx.Tx, verb string, c Switche
 		reasons = append(reasons, found...)
 	}
 	if len(reasons) > 0 {
-		return &Refused{verb, reasons}
+		return &RefusedError{verb, reasons}
 	}
 	return nil
 }
@@ -179,7 +179,7 @@ func (o *Operator) level(ctx context.Context, tx pgx.Tx, verb string, c *Switche
 			return tx.QueryRow(ctx, read+` for update`, o.config.Service, c.To).Scan(&c.Sequence)
 		}
 		if o.config.Now().Sub(began) > patience {
-			return &Refused{verb, []string{fmt.Sprintf("generation %d is behind: it is at %d, the live one at %d", c.To, c.Sequence, old)}}
+			return &RefusedError{verb, []string{fmt.Sprintf("generation %d is behind: it is at %d, the live one at %d", c.To, c.Sequence, old)}}
 		}
 		select {
 		case <-ctx.Done():
@@ -244,7 +244,7 @@ select (select sequence from clerkstream.checkpoints where service = $1 and gene
 		}
 		// Behind the live one by what that one did since the look before the last: it does not tail.
 		if seen = append(seen, live); len(seen) > 2 && next < slices.Min(seen[len(seen)-3:]) {
-			return &Refused{"switch", []string{fmt.Sprintf("generation %d fell behind while soaking: it is at %d, the live one at %d", c.To, next, live)}}
+			return &RefusedError{"switch", []string{fmt.Sprintf("generation %d fell behind while soaking: it is at %d, the live one at %d", c.To, next, live)}}
 		}
 	}
 }

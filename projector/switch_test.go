@@ -45,7 +45,7 @@ func TestASwitchIsRefusedAndNamesWhatStandsInTheWay(t *testing.T) {
 			b, o := rebuilt(t)
 			b.exec(t, prepare)
 			_, err := o.Switch(t.Context(), SwitchOptions{Patience: 20 * time.Millisecond})
-			var refusal *Refused
+			var refusal *RefusedError
 			if !errors.As(err, &refusal) || len(refusal.Reasons) != 1 || !strings.HasPrefix(refusal.Reasons[0], want) {
 				t.Errorf("it ended with %v", err)
 			}
@@ -61,7 +61,7 @@ func TestASwitchTellsAllReasonsAtOnce(t *testing.T) {
 	b, o := rebuilt(t)
 	b.exec(t, `create view public.one as select id from clerk.users; create view public.two as select id from clerk.roles; grant select on clerk.users to pg_monitor`)
 	_, err := o.Switch(t.Context(), SwitchOptions{})
-	var refusal *Refused
+	var refusal *RefusedError
 	if !errors.As(err, &refusal) || len(refusal.Reasons) != 3 {
 		t.Errorf("it ended with %v", err)
 	}
@@ -95,7 +95,7 @@ func TestRetireNeverDropsWhatItDidNotMake(t *testing.T) {
 			}
 			b.exec(t, prepare)
 			err := o.Retire(t.Context(), 1)
-			var refusal *Refused
+			var refusal *RefusedError
 			if !errors.As(err, &refusal) || len(refusal.Reasons) != 1 || refusal.Reasons[0] != want {
 				t.Errorf("it ended with %v", err)
 			}
@@ -109,7 +109,7 @@ func TestRetireNeverDropsWhatItDidNotMake(t *testing.T) {
 func TestTheLiveGenerationIsNotRetired(t *testing.T) {
 	t.Parallel()
 	_, o := rebuilt(t)
-	if err := o.Retire(t.Context(), 1); !errors.As(err, new(*Refused)) {
+	if err := o.Retire(t.Context(), 1); !errors.As(err, new(*RefusedError)) {
 		t.Errorf("it ended with %v", err)
 	}
 	if err := o.Retire(t.Context(), 7); !errors.Is(err, ErrNoGeneration) {
@@ -174,7 +174,7 @@ func TestASwitchWaitsWhileTheNewGenerationSoaks(t *testing.T) {
 	_, err := next.Switch(t.Context(), SwitchOptions{Soak: 2 * time.Second})
 	close(stop)
 	<-done
-	if !errors.As(err, new(*Refused)) || !strings.Contains(err.Error(), "while soaking") {
+	if !errors.As(err, new(*RefusedError)) || !strings.Contains(err.Error(), "while soaking") {
 		t.Errorf("it ended with %v", err)
 	}
 	_ = o

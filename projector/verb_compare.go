@@ -58,7 +58,7 @@ func (v *diffVerb) do(ctx context.Context, o *Operator, out io.Writer) error {
 		_, err = io.WriteString(out, d.text())
 	}
 	if err == nil && d.Gate != nil && !d.Gate.Passed {
-		err = &Refused{"diff", d.Gate.Reasons}
+		err = &RefusedError{"diff", d.Gate.Reasons}
 	}
 	return err
 }
@@ -96,7 +96,7 @@ func (v *verifyVerb) do(ctx context.Context, o *Operator, out io.Writer) error {
 			reasons = append(reasons, t.Table+" has not the columns that its projection makes")
 		}
 	}
-	return &Refused{"verify", reasons}
+	return &RefusedError{"verify", reasons}
 }
 
 // writeJSON is how every verb writes JSON.

@@ -281,7 +281,7 @@ func TestTheVerifyVerbListsEveryTableAndNamesWhatIsWrong(t *testing.T) {
 	b.exec(t, `delete from clerk_g1.users where id = 'user_0'; update clerk_g1.users set first_name = 'eve' where id = 'user_1';
 insert into clerk_g1.users (id, version, deleted) values ('user_9', '1', false)`)
 	out.Reset()
-	var refusal *Refused
+	var refusal *RefusedError
 	if err := (&verifyVerb{Samples: 5}).do(t.Context(), o, &out); !errors.As(err, &refusal) || !slices.Equal(refusal.Reasons, []string{"users: 3 rows are not what the stream says"}) {
 		t.Errorf("it ended with %v", err)
 	}

@@ -56,7 +56,9 @@ func mainIngest() int {
 }
 
 // mainProjector is a service's own projector, with one read model more.
-func mainProjector() int { return projector.Main(append(projections.All(), sequencelog.Projection{})...) }
+func mainProjector() int {
+	return projector.Main(append(projections.All(), sequencelog.Projection{})...)
+}
 
 // mainHasty is an ingest that answers before the broker does: what a 2xx must never be.
 func mainHasty() int {
