@@ -123,6 +123,13 @@ func (w *author) write(t testing.TB, b *bed, user int) {
 	w.names[id] = name
 }
 
+// last is the sequence of the newest message.
+func (w *author) last() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.end
+}
+
 // pause holds the pen, so that what readers see can be compared with all that was written.
 func (w *author) pause(t testing.TB, b *bed, generations ...int) {
 	t.Helper()
@@ -182,7 +189,7 @@ func TestOldAndNewCodeRunSideBySideThroughEverySwitch(t *testing.T) {
 			t.Fatalf("rebuild %d: %v", next, err)
 		}
 		b.spawn(t, code.name)
-		b.generationReaches(t, next, w.end)
+		b.generationReaches(t, next, w.last())
 		b.must(t, "diff", func() error { _, err := o.Diff(t.Context(), DiffOptions{}); return err })
 		b.must(t, "switch", func() error { _, err := o.Switch(t.Context(), SwitchOptions{}); return err })
 		w.pause(t, b, next)

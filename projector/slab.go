@@ -3,8 +3,8 @@ package projector
 // slabs is memory for many packed messages that come and go. To the collector it is a few large objects without pointers.
 type slabs struct {
 	list  [][]byte
-	used  int // of the last one
-	bytes int64
+	used  int   // of the last one
+	bytes int64 // of all places, also those that were given back
 	// vacant lists, for each size, the places that were given back.
 	vacant map[int32][]place
 }
@@ -32,11 +32,11 @@ func (s *slabs) find(size int32) place {
 		return v[len(v)-1]
 	}
 	if len(s.list) == 0 || s.used+int(size) > len(s.list[len(s.list)-1]) {
-		slab := make([]byte, max(slabSize, int(size)))
-		s.list, s.used, s.bytes = append(s.list, slab), 0, s.bytes+int64(len(slab))
+		s.list, s.used = append(s.list, make([]byte, max(slabSize, int(size)))), 0
 	}
 	at := place{int32(len(s.list) - 1), int32(s.used), size}
 	s.used += int(size)
+	s.bytes += int64(size)
 	return at
 }
 
