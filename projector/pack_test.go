@@ -48,7 +48,7 @@ func TestSlabsKeepWhatIsStoredInThem(t *testing.T) {
 			size int
 		}
 		var kept []item
-		for i := range rapid.IntRange(1, 300).Draw(t, "steps") {
+		for i := range rapid.IntRange(1, 110).Draw(t, "steps") {
 			if len(kept) > 0 && rapid.Bool().Draw(t, "free") {
 				n := rapid.IntRange(0, len(kept)-1).Draw(t, "which")
 				s.free(kept[n].at)
@@ -56,7 +56,10 @@ func TestSlabsKeepWhatIsStoredInThem(t *testing.T) {
 				kept = kept[:len(kept)-1]
 				continue
 			}
-			one := item{fill: byte(i), size: rapid.OneOf(rapid.IntRange(1, 3000), rapid.Just(slabSize+1)).Draw(t, "size")}
+			one := item{fill: byte(i), size: rapid.IntRange(1, 3000).Draw(t, "size")}
+			if i == 99 { // one that is greater than a slab, but not in each run: filling it takes long
+				one.size = slabSize + 1
+			}
 			one.at = s.store(one.size, func(b []byte) []byte {
 				for range one.size {
 					b = append(b, one.fill)
