@@ -61,7 +61,7 @@ func (h *History) print(out io.Writer) error {
 	for _, s := range h.ReadModels {
 		say("\n%s: %s%s\n", s.ReadModel, s.Presence, byMessage(s.SetBy))
 		for _, c := range s.Columns {
-			say("  %s\t%s\tset by %d\n", c.Column, shown(c), c.SetBy)
+			say("  %s\tset by %d\t%s\n", c.Column, c.SetBy, shown(c))
 		}
 		for _, entry := range s.Entries {
 			for _, c := range entry {
