@@ -121,7 +121,7 @@ func (c *Child[T]) write(ctx context.Context, tx pgx.Tx, tables string, index in
 		in.rows = unpack(rows[i].children[index], in.rows)
 	}
 	if len(stale) > 0 {
-		remove := `delete from ` + quote(tables) + `.` + quote(c.Name) + ` where ` + quote(c.Owner) + ` = any($1)`
+		remove := `delete from ` + quote(tables) + `.` + quote(c.Name) + ` c using unnest($1::text[]) as i(id) where c.` + quote(c.Owner) + ` = i.id`
 		if _, err := tx.Exec(ctx, remove, stale); err != nil {
 			return fmt.Errorf("remove from %s: %w", c.Name, err)
 		}

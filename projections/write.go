@@ -60,12 +60,16 @@ func (in *input) look(ctx context.Context, tx pgx.Tx, rows []Row) (map[string]st
 	}
 	children, documents := "null::bytea", "null::bytea"
 	if in.children {
-		children = "children_hash"
+		children = "t.children_hash"
 	}
 	if len(in.documents) > 0 {
-		documents = "documents_hash"
+		documents = "t.documents_hash"
 	}
-	found, err := tx.Query(ctx, `select id, version, `+children+`, `+documents+` from `+in.target()+` where id = any($1)`, ids)
+	// Not "= any": its cached plan may be a scan of the whole table for each id, if the table was tiny when the plan was made.
+	found, err := tx.Query(ctx, `
+select t.id, t.version, `+children+`, `+documents+`
+from unnest($1::text[]) as i(id)
+join `+in.target()+` t using (id)`, ids)
 	if err != nil {
 		return nil, fmt.Errorf("look into %s: %w", in.table, err)
 	}

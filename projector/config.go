@@ -40,7 +40,8 @@ type Config struct {
 
 	// MaxBatch bounds the messages of one transaction. Default: 10000.
 	MaxBatch int
-	// MaxBytes bounds the message bodies held in memory, over all batches in the works. Default: 64 MiB; at least 4 MiB.
+	// MaxBytes bounds the message bodies held in memory for each generation that is followed, over all batches in the works. Default: 64 MiB; at
+	// least 4 MiB.
 	MaxBytes int64
 	// Decoders is the number of goroutines that decode a batch. Default: half of the processors, so that the writer is never kept waiting for one.
 	Decoders int
