@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	broker "github.com/clerkstream/clerkstream/deploy/nats"
 	"github.com/clerkstream/clerkstream/internal/testkit"
 	"github.com/clerkstream/clerkstream/projections"
 )
@@ -62,10 +63,13 @@ func BenchmarkBacklog(b *testing.B) {
 	fillBacklog(b, log, messages, users)
 	conn := testkit.Connect(b, url)
 	for b.Loop() {
-		floor := readAll(b, log, messages)
+		floor, err := readAll(b.Context(), log.JS, broker.StreamName(log.Instance), messages)
+		if err != nil {
+			b.Fatal(err)
+		}
 		ctx, cancel := context.WithCancel(context.Background())
 		began := time.Now()
-		err := Run(ctx, Config{
+		err = Run(ctx, Config{
 			Service: "bench", Instance: log.Instance, DatabaseURL: url, NATSURL: log.URL, Projections: projections.All(),
 			Observe: func(c Commit) {
 				if c.Sequence == messages {
@@ -90,16 +94,16 @@ func BenchmarkBacklog(b *testing.B) {
 	}
 }
 
-func readAll(b *testing.B, log *testkit.Log, n int) time.Duration {
-	b.Helper()
+// readAll is the floor: a bare ordered consumer that reads n messages and does nothing with them.
+func readAll(ctx context.Context, js jetstream.JetStream, stream string, n int) (time.Duration, error) {
 	began := time.Now()
-	consumer, err := log.JS.OrderedConsumer(b.Context(), log.Stream.CachedInfo().Config.Name, jetstream.OrderedConsumerConfig{})
+	consumer, err := js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{})
 	if err != nil {
-		b.Fatal(err)
+		return 0, err
 	}
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(5000))
 	if err != nil {
-		b.Fatal(err)
+		return 0, err
 	}
 	defer messages.Stop()
 	for read := 0; read < n; {
@@ -108,8 +112,8 @@ func readAll(b *testing.B, log *testkit.Log, n int) time.Duration {
 		case err == nil:
 			read++
 		case !errors.Is(err, jetstream.ErrNoHeartbeat): // a stall of the machine, which the consumer gets over
-			b.Fatal(err)
+			return 0, err
 		}
 	}
-	return time.Since(began)
+	return time.Since(began), nil
 }

@@ -3,7 +3,6 @@ package projector
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -96,10 +95,11 @@ func measure(b *testing.B, mode string, log *testkit.Log, url string, messages i
 func measured(ctx context.Context, c Config) error {
 	c.Projections = projections.All()
 	spendMemory(os.LookupEnv)
-	var began time.Time
+	var e effort
 	switch os.Getenv(childEnv) {
 	case "measure floor":
-		if err := readBare(ctx, c, &began); err != nil {
+		var err error
+		if e.Took, err = readBare(ctx, c); err != nil {
 			return err
 		}
 	case "measure rebuild":
@@ -108,12 +108,12 @@ func measured(ctx context.Context, c Config) error {
 			return err
 		}
 		defer o.Close()
-		began = time.Now()
+		began := time.Now()
 		if _, err := o.Rebuild(ctx, nil); err != nil {
 			return err
 		}
+		e.Took = time.Since(began)
 	}
-	e := effort{Took: time.Since(began)}
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return err
@@ -126,38 +126,19 @@ func measured(ctx context.Context, c Config) error {
 	return json.NewEncoder(os.Stdout).Encode(e)
 }
 
-func readBare(ctx context.Context, c Config, began *time.Time) error {
+func readBare(ctx context.Context, c Config) (time.Duration, error) {
 	end, err := strconv.Atoi(os.Getenv(childMessages))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	nc, err := nats.Connect(c.NATSURL)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	*began = time.Now()
-	consumer, err := js.OrderedConsumer(ctx, broker.StreamName(c.Instance), jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		return err
-	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(5000))
-	if err != nil {
-		return err
-	}
-	defer messages.Stop()
-	for read := 0; read < end; {
-		_, err := messages.Next()
-		switch {
-		case err == nil:
-			read++
-		case !errors.Is(err, jetstream.ErrNoHeartbeat):
-			return err
-		}
-	}
-	return nil
+	return readAll(ctx, js, broker.StreamName(c.Instance), end)
 }
