@@ -9,6 +9,9 @@
 // A [Sender] is the fault: it signs and delivers messages as Svix does, with retries, and on request twice, late, out of order,
 // or not at all for the length of an outage.
 //
+// A [Clerk] is a world with somebody at home: it goes on by the real clock, does what it is told by its methods or over HTTP, under the real paths of
+// Clerk's Backend API, and mints session tokens, good and wrong, with the keys to check them by.
+//
 // Shapes follow Clerk's published webhook catalogue (clerk/openapi-specs, webhooks/2025-04-15.yml) and its known deviations; all
 // values are invented.
 package clerksim

@@ -83,7 +83,7 @@ func (w *World) collect(it *item, charge string, succeeds bool) *payment {
 }
 
 func (w *World) conclude(p *payment, succeeds bool) Message {
-	w.now += int64(w.between(500, 3000))
+	w.pass(int64(w.between(500, 3000)))
 	if succeeds {
 		p.status, p.paidAt = "paid", w.now
 	} else {

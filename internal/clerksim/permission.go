@@ -8,6 +8,7 @@ import (
 type permission struct {
 	stamp
 	name, key, description, kind string
+	pinned                       bool // part of a role that somebody defined: chance does not delete it
 }
 
 func (p *permission) data(*World) object {
@@ -62,7 +63,7 @@ func (w *World) editPermission() bool {
 
 // deletePermission also changes every role that held it, each with an event.
 func (w *World) deletePermission() bool {
-	p, ok := w.permissions.find(w.r, anyOne)
+	p, ok := w.permissions.find(w.r, func(p *permission) bool { return !p.pinned })
 	if !ok {
 		return false
 	}

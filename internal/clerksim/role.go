@@ -11,6 +11,7 @@ type role struct {
 	name, key, description string
 	creatorEligible        bool
 	system                 bool
+	pinned                 bool // defined by somebody: chance leaves it alone
 	held                   []*permission
 	permissions            []permission // as of the last event
 }
@@ -110,7 +111,7 @@ func (w *World) createRole() bool {
 }
 
 func (w *World) editRole() bool {
-	r, ok := w.roles.find(w.r, anyOne)
+	r, ok := w.roles.find(w.r, func(r *role) bool { return !r.pinned })
 	if !ok {
 		return false
 	}
@@ -131,7 +132,7 @@ func (w *World) editRole() bool {
 
 // deleteRole gives some holders another role. Those that are left keep the name of a role that is gone, until something else changes them.
 func (w *World) deleteRole() bool {
-	r, ok := w.roles.find(w.r, func(r *role) bool { return !r.system })
+	r, ok := w.roles.find(w.r, func(r *role) bool { return !r.system && !r.pinned })
 	if !ok {
 		return false
 	}

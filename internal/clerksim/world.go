@@ -3,6 +3,7 @@ package clerksim
 import (
 	"math/rand/v2"
 	"strings"
+	"time"
 )
 
 // World is one Clerk instance that lives through a decided history. It is not safe for concurrent use.
@@ -19,6 +20,11 @@ type World struct {
 
 	queue []func() Message // decided, not yet happened
 	head  int              // first of queue that has not happened
+
+	// A Clerk's world: its clock, whether time is the clock's by now, and what happened that Next has not handed out.
+	clock            func() time.Time
+	live             bool
+	directed, passed outbox
 
 	// Living objects; what is deleted leaves its pool and with it the truth.
 	users       pool[*user]
@@ -66,24 +72,39 @@ func NewWorld(cfg Config) *World {
 // Next lets the next thing happen and returns the webhook message that tells it, in the order in which Clerk would create the messages.
 // It returns false when the history is done.
 func (w *World) Next() (Message, bool) {
+	if m, ok := w.directed.take(); ok {
+		return m, true
+	}
+	if m, ok := w.passed.take(); ok {
+		return m, true
+	}
 	for w.head == len(w.queue) {
 		w.queue, w.head = w.queue[:0], 0
 		if !w.step() {
 			return Message{}, false
 		}
 	}
+	return w.happen(), true
+}
+
+// happen lets the first thing that is decided come true.
+func (w *World) happen() Message {
 	happen := w.queue[w.head]
 	w.queue[w.head] = nil
 	w.head++
-	return happen(), true
+	return happen()
 }
 
 // step decides what happens next. It only queues: an object changes when its message is handed out, so that Truth is exact between
 // any two messages, also in the middle of a cascade.
 func (w *World) step() bool {
-	w.now += w.gap/10 + w.r.Int64N(w.gap*9/5+1)
+	w.pass(w.gap/10 + w.r.Int64N(w.gap*9/5+1))
 	if w.found() {
 		return true
+	}
+	if w.clock != nil && !w.live {
+		w.live = true
+		w.pass(0)
 	}
 	if w.changed >= w.cfg.Changes {
 		return false
@@ -94,11 +115,26 @@ func (w *World) step() bool {
 
 func (w *World) then(happen func() Message) { w.queue = append(w.queue, happen) }
 
-// tick lets a few milliseconds pass, so that two changes never share an instant by accident.
-func (w *World) tick() { w.now += int64(w.between(1, 250)) }
+// pass lets time go on: by ms, or, in a world that lives by a clock, to what the clock says. It never stands still.
+func (w *World) pass(ms int64) {
+	if w.live {
+		w.now = max(w.now+1, w.clock().UnixMilli())
+		return
+	}
+	w.now += ms
+}
 
-// lag is how many milliseconds after a change its webhook message is stamped.
-func (w *World) lag() int64 { return int64(w.between(3, 40)) }
+// tick lets a few milliseconds pass, so that two changes never share an instant by accident.
+func (w *World) tick() { w.pass(int64(w.between(1, 250))) }
+
+// lag is how many milliseconds after a change its webhook message is stamped: none in a world that lives by a clock, for a stamp ahead of the
+// clock would make whoever measures from it quicker than light.
+func (w *World) lag() int64 {
+	if lag := int64(w.between(3, 40)); !w.live {
+		return lag
+	}
+	return 0
+}
 
 // stamp is what every object has.
 type stamp struct {
