@@ -7,16 +7,20 @@ import (
 	"net"
 	"os"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/clerkstream/clerkstream/internal/clerksim"
 	"github.com/clerkstream/clerkstream/internal/demo"
 )
 
 type devVerb struct {
-	ListenAddr string  `env:"LISTEN_ADDR" default:"127.0.0.1:8080" help:"Where ingest takes deliveries; a free port is taken when this one is not free."`
-	Secret     string  `env:"CLERK_WEBHOOK_SIGNING_SECRET" help:"Signing secret of your own endpoint at Clerk; default: a new one, which is printed."`
-	Seed       uint64  `default:"1" help:"Seed of the simulated traffic."`
-	Rate       float64 `default:"2" help:"Simulated deliveries a second; 0 sends none."`
-	Verbose    bool    `short:"v" help:"Show the parts' logs."`
+	ListenAddr string   `env:"LISTEN_ADDR" default:"127.0.0.1:8080" help:"Where ingest takes deliveries; a free port is taken when this one is not free."`
+	SimAddr    string   `default:"127.0.0.1:8090" help:"Where the simulator serves Clerk's keys, API and tokens; a free port as above."`
+	Secret     string   `env:"CLERK_WEBHOOK_SIGNING_SECRET" help:"Signing secret of your own endpoint at Clerk; default: a new one, which is printed."`
+	Seed       uint64   `default:"1" help:"Seed of the simulated traffic."`
+	Rate       float64  `default:"2" help:"Simulated deliveries a second; 0 sends none, and the simulator has nobody until you create them over its API."`
+	Programs   []string `name:"run" sep:"none" type:"existingfile" placeholder:"PROGRAM" help:"Start a program with the stack's addresses and logins in its environment, and end it with the stack. It is told where to listen by LISTEN_ADDR, and where the others are by <NAME>_URL. May be given again."`
+	Verbose    bool     `short:"v" help:"Show the parts' logs."`
 }
 
 func (v *devVerb) Run(ctx context.Context) error {
@@ -25,22 +29,45 @@ func (v *devVerb) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "starting a private Postgres and NATS, ingest and a projector …")
-	err = demo.Run(ctx, demo.StackConfig{Instance: "default", Secret: v.Secret, ListenAddr: freeAddr(ctx, v.ListenAddr), Reachable: true, Log: log},
-		func(ctx context.Context, s *demo.Stack) error {
-			v.show(s)
-			if v.Rate <= 0 {
-				<-ctx.Done()
-				return nil
-			}
-			return v.traffic(ctx, s)
-		})
+	c := demo.StackConfig{
+		Instance: "default", Secret: v.Secret, ListenAddr: freeAddr(ctx, v.ListenAddr), Reachable: true, Log: log,
+		Clerk: clerksim.NewClerk(clerksim.ClerkConfig{World: clerksim.Config{Seed: v.Seed}}), SimAddr: freeAddr(ctx, v.SimAddr),
+	}
+	err = demo.Run(ctx, c, v.stand)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err
 }
 
-func (v *devVerb) show(s *demo.Stack) {
+// stand keeps the stack standing until ctx ends.
+func (v *devVerb) stand(ctx context.Context, s *demo.Stack) error {
+	if v.Rate > 0 {
+		if err := s.Found(ctx); err != nil {
+			return err
+		}
+		// What examples/orders asks of those who delete orders. Everything else there is for any member.
+		if err := s.Clerk().DefineRole("org:admin", "org:orders:manage"); err != nil {
+			return err
+		}
+	}
+	programs := choosePrograms(ctx, v.Programs)
+	v.show(s, programs)
+	parts, running := errgroup.WithContext(ctx)
+	for _, p := range programs {
+		parts.Go(func() error { return p.run(running, environment(s, programs)) })
+	}
+	parts.Go(func() error {
+		if v.Rate > 0 {
+			return s.Traffic(running, v.Rate)
+		}
+		<-running.Done()
+		return nil
+	})
+	return parts.Wait()
+}
+
+func (v *devVerb) show(s *demo.Stack, programs []*program) {
 	fmt.Printf(`
 webhook endpoint  %s
 signing secret    %s
@@ -49,37 +76,35 @@ stream            NATS_URL=%s, stream CLERK_DEFAULT
 ingest metrics    http://%s/metrics
 send one event    clerkstream send user.created --url %s --secret %s
 
-Everything lives in a temporary folder and goes with this process. Stop it with Ctrl-C.
-`, s.WebhookURL(), s.Secret, s.DatabaseURL(), s.NATSURL(), s.Ingest.OpsAddr(), s.WebhookURL(), s.Secret)
-}
-
-// traffic sends one history after the other, each from a seed of its own, until ctx ends.
-func (v *devVerb) traffic(ctx context.Context, s *demo.Stack) error {
-	for seed := v.Seed; ctx.Err() == nil; seed++ {
-		sender, err := clerksim.NewSender(clerksim.SenderConfig{URL: s.WebhookURL(), Secret: s.Secret, Rate: v.Rate, Seed: seed, Compress: 1000})
-		if err != nil {
-			return err
-		}
-		world := clerksim.NewWorld(clerksim.Config{Seed: seed})
-		if _, err := sender.Send(ctx, world.Next); err != nil {
-			return err
+Clerk's keys      %s/.well-known/jwks.json, issuer %s
+secret key        %s
+a token           clerkstream sim token --sim-url %[8]s --role org:admin
+`, s.WebhookURL(), s.Secret, s.DatabaseURL(), s.NATSURL(), s.Ingest.OpsAddr(), s.WebhookURL(), s.Secret, s.SimURL(), s.Clerk().Issuer(), s.Clerk().SecretKey())
+	for _, p := range programs {
+		fmt.Printf("%-17s %s\n", p.name, p.url())
+		if p.name == "gateway" {
+			fmt.Printf("%-17s curl -H \"Authorization: Bearer $(clerkstream sim token --sim-url %s --role org:admin)\" %s/orders\n", "try it", s.SimURL(), p.url())
 		}
 	}
-	return nil
+	fmt.Print("\nEverything lives in a temporary folder and goes with this process. Stop it with Ctrl-C.\n\n")
 }
 
-// freeAddr is addr, or the same host with port 0 when the port is taken. Between this look and ingest's own somebody may take it; then ingest
-// says so.
+// freeAddr is addr, or the same host with a free port when the port is taken. Between this look and the part's own somebody may take it; then that
+// part says so.
 func freeAddr(ctx context.Context, addr string) string {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
-	if err == nil {
-		_ = l.Close()
-		return addr
+	if l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr); err == nil {
+		defer func() { _ = l.Close() }()
+		return l.Addr().String()
 	}
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return addr
 	}
 	fmt.Fprintf(os.Stderr, "%s is taken, using a free port\n", addr)
-	return net.JoinHostPort(host, "0")
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return addr
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
 }

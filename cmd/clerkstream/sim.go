@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/clerkstream/clerkstream/internal/clerksim"
+	"github.com/clerkstream/clerkstream/internal/demo"
 )
 
 // target is an endpoint and the secret it knows.
@@ -15,8 +19,13 @@ type target struct {
 }
 
 type simVerb struct {
+	Run   simRunVerb   `cmd:"" default:"withargs" help:"Send a seeded history of signed webhooks to an endpoint; with --listen serve Clerk's keys and API too, and stay."`
+	Token simTokenVerb `cmd:"" help:"Print a session token of a simulator that listens."`
+}
+
+type simRunVerb struct {
 	target
-	Seed          uint64  `default:"1" help:"Seed of the world; the same seed sends the same bytes."`
+	Seed          uint64  `default:"1" help:"Seed of the world; the same seed sends the same bytes, but for the times where it listens."`
 	Users         int     `default:"200" help:"Users of the founding."`
 	Organizations int     `default:"40" help:"Organizations of the founding."`
 	Changes       int     `default:"1500" help:"Steps of the history behind the founding."`
@@ -26,20 +35,54 @@ type simVerb struct {
 	Duplicates    float64 `default:"0.05" help:"Share of messages delivered again."`
 	Reorder       float64 `default:"0.1" help:"Share of messages held back behind others."`
 	Late          float64 `default:"0.02" help:"Share of messages whose first attempts are lost."`
+
+	Listen    string `placeholder:"ADDR" help:"Serve keys (/.well-known/jwks.json), Backend API (/v1/…) and tokens (/sim/tokens) here, for example 127.0.0.1:8090, and stay until interrupted. The founding then lies in the last two days, and what follows is of now."`
+	Issuer    string `env:"CLERK_ISSUER" help:"Issuer of the tokens. Default: https://clerk.northwind.example."`
+	Party     string `name:"authorized-party" default:"http://localhost:3000" help:"Origin of the tokens of web clients."`
+	SecretKey string `env:"CLERK_SECRET_KEY" help:"Key of the Backend API (sk_test_…); default: a new one, which is printed."`
 }
 
-func (v *simVerb) Run(ctx context.Context) error {
-	world := clerksim.NewWorld(clerksim.Config{
-		Seed: v.Seed, Users: v.Users, Organizations: v.Organizations, Changes: v.Changes, InstanceID: v.InstanceID,
+func (v *simRunVerb) Run(ctx context.Context) error {
+	world := clerksim.Config{Seed: v.Seed, Users: v.Users, Organizations: v.Organizations, Changes: v.Changes, InstanceID: v.InstanceID}
+	if v.Listen == "" {
+		return v.send(ctx, clerksim.NewWorld(world).Next)
+	}
+	clerk := clerksim.NewClerk(clerksim.ClerkConfig{World: world, Issuer: v.Issuer, AuthorizedParty: v.Party, SecretKey: v.SecretKey})
+	parts, running := errgroup.WithContext(ctx)
+	parts.Go(func() error {
+		return demo.Serve(running, v.Listen, clerk, func(addr string) { v.show(addr, clerk) })
 	})
-	sender, err := clerksim.NewSender(clerksim.SenderConfig{
-		URL: v.URL, Secret: v.Secret, Rate: v.Rate, Compress: v.Compress, Seed: v.Seed,
-		DuplicateRate: v.Duplicates, ReorderRate: v.Reorder, LateRate: v.Late,
-	})
+	parts.Go(func() error { return v.send(running, clerk.Next) })
+	parts.Go(func() error { return demo.Courier(running, v.sender(), clerk) })
+	if err := parts.Wait(); !errors.Is(err, context.Canceled) || ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+func (v *simRunVerb) show(addr string, clerk *clerksim.Clerk) {
+	fmt.Printf(`keys               http://%[1]s/.well-known/jwks.json
+issuer             %[2]s
+authorized party   %[3]s
+secret key         %[4]s
+whom there is      curl http://%[1]s/sim/world
+a token            clerkstream sim token --sim-url http://%[1]s --role org:admin
+remove a member    curl -X DELETE -H 'Authorization: Bearer %[4]s' http://%[1]s/v1/organizations/<org_…>/memberships/<user_…>
+`, addr, clerk.Issuer(), clerk.AuthorizedParty(), clerk.SecretKey())
+}
+
+func (v *simRunVerb) sender() clerksim.SenderConfig {
+	return clerksim.SenderConfig{URL: v.URL, Secret: v.Secret, Seed: v.Seed, Compress: v.Compress}
+}
+
+func (v *simRunVerb) send(ctx context.Context, next func() (clerksim.Message, bool)) error {
+	c := v.sender()
+	c.Rate, c.DuplicateRate, c.ReorderRate, c.LateRate = v.Rate, v.Duplicates, v.Reorder, v.Late
+	sender, err := clerksim.NewSender(c)
 	if err != nil {
 		return err
 	}
-	report, err := sender.Send(ctx, world.Next)
+	report, err := sender.Send(ctx, next)
 	fmt.Fprintln(os.Stdout, report)
 	if err == nil && report.GivenUp > 0 {
 		err = fmt.Errorf("%d messages were given up", report.GivenUp)

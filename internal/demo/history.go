@@ -35,8 +35,6 @@ const (
 	compress = 2000
 	// window is short, so that some duplicates come after it and only the version gate can stop them.
 	window = 2 * time.Second
-	// settleTimeout bounds the wait for the last row.
-	settleTimeout = time.Minute
 )
 
 // Demo runs a seeded history through a private stack, with duplicates, reordering, late retries and an outage, and compares the read model with
@@ -51,7 +49,7 @@ func Demo(ctx context.Context, c Config) error {
 		if err != nil {
 			return err
 		}
-		if err := t.settle(ctx, s); err != nil {
+		if err := s.Settle(ctx); err != nil {
 			return err
 		}
 		r, err := c.judge(ctx, s, t, world)
@@ -92,28 +90,6 @@ func (c Config) send(ctx context.Context, s *Stack) (clerksim.SendReport, *clerk
 	return sent, world, err
 }
 
-// settle waits until the projector has committed everything that the stream holds.
-func (t *tally) settle(ctx context.Context, s *Stack) error {
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	poll := time.NewTicker(20 * time.Millisecond)
-	defer poll.Stop()
-	for {
-		info, err := s.Stream.Info(ctx)
-		if err != nil {
-			return fmt.Errorf("read stream: %w", err)
-		}
-		if t.at() == info.State.LastSeq {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("projector is at %d of %d: %w", t.at(), info.State.LastSeq, ctx.Err())
-		case <-poll.C:
-		}
-	}
-}
-
 func (c Config) judge(ctx context.Context, s *Stack, t *tally, world *clerksim.World) (*report, error) {
 	conn, err := pgx.Connect(ctx, s.DatabaseURL())
 	if err != nil {
@@ -134,8 +110,9 @@ func (c Config) judge(ctx context.Context, s *Stack, t *tally, world *clerksim.W
 }
 
 // Expected is a world's truth as a verdict wants it.
-func Expected(w *clerksim.World) verdict.Expected {
-	truth := w.Truth()
+func Expected(w *clerksim.World) verdict.Expected { return expected(w.Truth()) }
+
+func expected(truth clerksim.Truth) verdict.Expected {
 	want := verdict.Expected{Rows: map[string]map[string]verdict.Row{}, Open: truth.Ties}
 	for model, rows := range truth.Rows {
 		want.Rows[model] = map[string]verdict.Row{}

@@ -39,12 +39,6 @@ func (t *tally) observe(c projector.Commit) {
 	}
 }
 
-func (t *tally) at() uint64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.total.Sequence
-}
-
 // sum is the tally's end: totals and sorted lags.
 func (t *tally) sum() *tally {
 	t.mu.Lock()

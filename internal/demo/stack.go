@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	broker "github.com/clerkstream/clerkstream/deploy/nats"
+	"github.com/clerkstream/clerkstream/internal/clerksim"
 	"github.com/clerkstream/clerkstream/internal/ingest"
 	"github.com/clerkstream/clerkstream/internal/natsserver"
 	"github.com/clerkstream/clerkstream/internal/ops"
@@ -41,6 +43,10 @@ type StackConfig struct {
 	Reachable bool
 	// Observe is told of each commit of the projector.
 	Observe func(projector.Commit)
+	// Clerk, if set, is served on SimAddr, and what its directed changes tell is delivered at once; everything else it has to tell is the caller's
+	// to send. SimAddr's default is a free port.
+	Clerk   *clerksim.Clerk
+	SimAddr string
 	Log     *slog.Logger
 }
 
@@ -53,10 +59,13 @@ type Stack struct {
 	JS        jetstream.JetStream
 	Stream    jetstream.Stream
 
-	config   StackConfig
-	nats     *natsserver.Server
-	postgres *pgserver.Server
-	conn     *nats.Conn
+	config    StackConfig
+	nats      *natsserver.Server
+	postgres  *pgserver.Server
+	conn      *nats.Conn
+	logins    logins
+	face      *face         // nil without a Clerk
+	committed atomic.Uint64 // last sequence that the projector committed
 }
 
 // database is the service's database in the private Postgres.
@@ -88,6 +97,10 @@ func Run(ctx context.Context, c StackConfig, work func(context.Context, *Stack) 
 	group, running := errgroup.WithContext(serving)
 	group.Go(func() error { return s.Ingest.Run(running) })
 	group.Go(func() error { return s.Projector.Run(running) })
+	if s.face != nil {
+		group.Go(func() error { return s.face.run(running) })
+		group.Go(func() error { return Courier(running, s.delivery(), s.config.Clerk) })
+	}
 	group.Go(func() error {
 		defer stop()
 		ctx, cancel := context.WithCancel(ctx)
@@ -117,6 +130,9 @@ func (s *Stack) startStores(ctx context.Context) (err error) {
 	if _, _, err := migrate.Up(ctx, s.DatabaseURL()); err != nil {
 		return err
 	}
+	if s.logins, err = makeLogins(ctx, s.DatabaseURL()); err != nil {
+		return err
+	}
 	if s.conn, err = nats.Connect(s.nats.URL()); err != nil {
 		return fmt.Errorf("connect to broker: %w", err)
 	}
@@ -140,12 +156,22 @@ func (s *Stack) build() (err error) {
 	}
 	s.Projector, err = projector.New(projector.Config{
 		Service: Service, Instance: s.config.Instance, Projections: projections.All(), DatabaseURL: s.DatabaseURL(), NATSURL: s.nats.URL(),
-		Log: s.config.Log, Metrics: s.Registry, Observe: s.config.Observe,
+		Log: s.config.Log, Metrics: s.Registry, Observe: s.observe,
 	})
+	if err == nil && s.config.Clerk != nil {
+		s.face, err = listen(s.config.SimAddr, s.config.Clerk)
+	}
 	if err != nil {
 		s.Ingest.Close()
 	}
 	return err
+}
+
+func (s *Stack) observe(c projector.Commit) {
+	s.committed.Store(c.Sequence)
+	if s.config.Observe != nil {
+		s.config.Observe(c)
+	}
 }
 
 // ready waits until the projector leads, so that nobody takes the making of its tables for lag.
@@ -182,6 +208,29 @@ func (s *Stack) DatabaseURL() string { return s.postgres.URL(database) }
 
 // WebhookURL is the endpoint to give to Clerk, or to whoever plays Clerk.
 func (s *Stack) WebhookURL() string { return "http://" + s.Ingest.Addr() + "/webhooks/clerk" }
+
+// Clerk is who the stack plays, or nil.
+func (s *Stack) Clerk() *clerksim.Clerk { return s.config.Clerk }
+
+// SimURL is where Clerk is served: its keys are at /.well-known/jwks.json below. Empty without a Clerk.
+func (s *Stack) SimURL() string {
+	if s.face == nil {
+		return ""
+	}
+	return "http://" + s.face.listener.Addr().String()
+}
+
+// Instance is the name of the Clerk environment.
+func (s *Stack) Instance() string { return s.config.Instance }
+
+// TenantURL leads to the database as orders_api: a service's login, which reads under the policies and handles events.
+func (s *Stack) TenantURL() string { return s.logins.tenant }
+
+// ReaderURL leads there as orders_reader, which reads every row of the read model.
+func (s *Stack) ReaderURL() string { return s.logins.reader }
+
+// OwnerURL leads there as orders_owner, which makes schemas of its own and is nobody to the read model.
+func (s *Stack) OwnerURL() string { return s.logins.owner }
 
 // NATSURL leads to the broker.
 func (s *Stack) NATSURL() string { return s.nats.URL() }

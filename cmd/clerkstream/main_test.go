@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// asCommand makes this test binary the command itself, so that tests run real processes without building one.
+const asCommand = "CLERKSTREAM_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		os.Exit(run())
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// started is a running command with what it has printed so far.
+type started struct {
+	cmd *exec.Cmd
+
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+func (s *started) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Write(b)
+}
+
+func (s *started) printed() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.String()
+}
+
+// start runs the command; it is interrupted when the test ends.
+func start(t *testing.T, args ...string) *started {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	s := &started{cmd: exec.CommandContext(ctx, self, args...)}
+	s.cmd.Env = append(os.Environ(), asCommand+"=1")
+	s.cmd.Stdout, s.cmd.Stderr = s, s
+	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(os.Interrupt) }
+	s.cmd.WaitDelay = 20 * time.Second
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = s.cmd.Wait() // a second time where the test has waited
+	})
+	return s
+}
+
+// end waits for the command and returns its exit code.
+func (s *started) end(t *testing.T) int {
+	t.Helper()
+	var failed *exec.ExitError
+	if err := s.cmd.Wait(); err != nil && !errors.As(err, &failed) {
+		t.Fatal(err)
+	}
+	return s.cmd.ProcessState.ExitCode()
+}
+
+// command runs one to its end.
+func command(t *testing.T, args ...string) (printed string, exitCode int) {
+	t.Helper()
+	s := start(t, args...)
+	code := s.end(t)
+	return s.printed(), code
+}
+
+// line waits for a line that begins so, and returns its rest.
+func (s *started) line(t *testing.T, prefix string) string {
+	t.Helper()
+	for deadline := time.Now().Add(40 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		for line := range strings.Lines(s.printed()) {
+			if rest, ok := strings.CutPrefix(line, prefix); ok && strings.HasSuffix(line, "\n") {
+				return strings.TrimSpace(rest)
+			}
+		}
+	}
+	t.Fatalf("no line of %q in:\n%s", prefix, s.printed())
+	return ""
+}
