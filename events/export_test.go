@@ -15,3 +15,6 @@ func ExactPayload[T any](e *Event) (T, error) {
 	}
 	return body.Data, nil
 }
+
+// Ranks are the verbs of each object.
+func Ranks() map[string]map[string]int { return ranks }
