@@ -17,10 +17,11 @@ import (
 type verbs struct {
 	Demo      demoVerb      `cmd:"" help:"Run a seeded history through a private stack and compare the rows with the truth."`
 	Dev       devVerb       `cmd:"" help:"Keep a private stack standing, with simulated traffic, until interrupted."`
-	Sim       simVerb       `cmd:"" help:"Play Clerk: send a seeded history of signed webhooks to an endpoint."`
+	Sim       simVerb       `cmd:"" help:"Play Clerk: signed webhooks of a seeded history, session tokens and their keys."`
 	Send      sendVerb      `cmd:"" help:"Send one signed sample webhook to an endpoint."`
 	Provision provisionVerb `cmd:"" help:"Create or mend the stream of an instance."`
 	Migrate   migrateVerb   `cmd:"" help:"Bring a service's database to the operational schema of this release."`
+	Rls       rlsVerb       `cmd:"" help:"Row level security: protect a service's own tables, and test whether tenants are kept apart."`
 }
 
 func main() {
