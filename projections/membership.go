@@ -23,5 +23,6 @@ func organizationMemberships() Projection {
 		Hide:    []string{DeletedParent("users", "user_id"), DeletedParent("organizations", "organization_id")},
 		Tenant:  `organization_id = ` + CurrentOrg + ` or user_id = ` + CurrentUser,
 		Needs:   []string{"users", "organizations"},
+		Related: func(m *T) []string { return []string{m.Organization.ID, m.PublicUserData.UserID} },
 	}
 }

@@ -50,6 +50,9 @@ type Row struct {
 	Sequence uint64
 	// Sanitised counts the values that Postgres cannot hold and that were replaced.
 	Sanitised int
+	// Related is what the change feed tells of the row beside its key. It is for readers who could not find it out: the row of a deleted membership is a
+	// tombstone, and says no more whose it was.
+	Related []string
 	// Value is for projections that implement Write themselves.
 	Value any
 

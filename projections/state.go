@@ -32,6 +32,9 @@ type State[T any] struct {
 	Tenant string
 	// Needs names the read models that Hide and Tenant refer to.
 	Needs []string
+	// Related, where there is one, tells what a change of the row matters to: see Row. It is asked of deletes too, whose rows tell nothing any more, and
+	// whose payload may then be anything down to an id.
+	Related func(*T) []string
 	// Revision: see Definition.
 	Revision int
 }
@@ -83,10 +86,14 @@ func (s *State[T]) Decode(e *events.Event) (Row, error) {
 		err     error
 	)
 	deleted := e.Version.Deleted()
-	if !deleted {
-		if payload, err = events.Payload[T](e); err != nil {
+	if !deleted || s.Related != nil {
+		// A delete needs nothing but its id, so none fails for what else it says.
+		if payload, err = events.Payload[T](e); err != nil && !deleted {
 			return row, err
 		}
+	}
+	if s.Related != nil && err == nil {
+		row.Related = s.related(&payload)
 	}
 	if len(s.Children) > 0 {
 		row.children = make([][]byte, len(s.Children))
@@ -125,6 +132,15 @@ func (s *State[T]) Decode(e *events.Event) (Row, error) {
 	}
 	row.fields, row.Sanitised = b, c.replaced
 	return row, nil
+}
+
+// related is all that Related names, or nothing: half of it names something else.
+func (s *State[T]) related(payload *T) []string {
+	related := s.Related(payload)
+	if slices.Contains(related, "") {
+		return nil
+	}
+	return related
 }
 
 func (s *State[T]) hasDocuments() bool {

@@ -180,7 +180,7 @@ func (s *session) secondRound(ctx context.Context, stream jetstream.Stream, left
 func (s *session) putIsolated(ctx context.Context, tx pgx.Tx, b *batch) (done Commit, changes *feed, err error) {
 	for {
 		s.fold(b)
-		done, changes = Commit{}, newFeed(s.generation.number, b.to.sequence)
+		done, changes = Commit{}, newFeed(s.generation.number, b.to.sequence, s.config.Now())
 		err = pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) error { return s.put(ctx, inner, b, &done, changes) })
 		if err == nil || causeOf(err) != causeMessage {
 			return done, changes, err

@@ -106,7 +106,7 @@ func TestReadersHearOfAChangeWhenTheyCanReadIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"generation":1,"sequence":1,"changes":{"users":["user_1"]}}`; n.Payload != want {
+	if want := `{"generation":1,"sequence":1,"occurred_at":"2026-03-01T12:00:00.005Z","changes":{"users":["user_1"]}}`; n.Payload != want {
 		t.Errorf("notified %s, want %s", n.Payload, want)
 	}
 	if n := value[int](t, b, `select count(*) from clerk.users`); n != 1 {

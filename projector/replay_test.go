@@ -98,7 +98,7 @@ func TestAReplayTellsReadersOfTheRowsThatChanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"generation":1,"sequence":3,"changes":{"users":["user_1"]}}`; notice.Payload != want {
+	if want := `{"generation":1,"sequence":3,"occurred_at":"2026-03-01T12:00:00.005Z","changes":{"users":["user_1"]}}`; notice.Payload != want {
 		t.Errorf("the notice is %s", notice.Payload)
 	}
 }

@@ -213,8 +213,8 @@ func (o *Operator) rename(ctx context.Context, tx pgx.Tx, c Switched) error {
 			return fmt.Errorf("switch generation %d: %w", move.generation, err)
 		}
 	}
-	feed := newFeed(c.To, c.Sequence)
-	feed.Flush, feed.Changes = true, nil
+	feed := newFeed(c.To, c.Sequence, o.config.Now())
+	feed.flush = true
 	return feed.send(ctx, tx, o.config.Schema)
 }
 

@@ -134,7 +134,9 @@ func TestReadersAreToldOfASwitchAndOfNothingThatOtherGenerationsDo(t *testing.T)
 	b.generationReaches(t, 2, end)
 	var heard []string
 	for _, want := range []string{
-		`{"generation":1,"sequence":11,"changes":{"users":["user_0"]}}`, `{"generation":2,"sequence":11,"flush":true}`, `{"generation":2,"sequence":12,"changes":{"users":["user_0"]}}`,
+		`{"generation":1,"sequence":11,"occurred_at":"2026-03-01T12:00:00.005Z","changes":{"users":["user_0"]}}`,
+		`{"generation":2,"sequence":11,"flush":true}`,
+		`{"generation":2,"sequence":12,"occurred_at":"2026-03-01T12:00:00.005Z","changes":{"users":["user_0"]}}`,
 	} {
 		n, err := b.conn.WaitForNotification(t.Context())
 		if err != nil {

@@ -109,7 +109,7 @@ func (s *session) transact(ctx context.Context, b *batch) (Commit, error) {
 	if err != nil {
 		return done, err
 	}
-	feed := newFeed(s.generation.number, b.to.sequence)
+	feed := newFeed(s.generation.number, b.to.sequence, s.config.Now())
 	if err := s.put(ctx, tx, b, &done, feed); err != nil {
 		return done, err
 	}
@@ -139,7 +139,7 @@ func (s *session) put(ctx context.Context, tx pgx.Tx, b *batch, done *Commit, fe
 			return fmt.Errorf("project %s up to %d: %w", p.Name(), b.to.sequence, err)
 		}
 		done.add(outcome, rows)
-		feed.changed(p.Name(), outcome.Applied)
+		feed.changed(p.Name(), outcome.Applied, rows)
 		if err := s.supersede(ctx, tx, p, outcome.Applied); err != nil {
 			return err
 		}
