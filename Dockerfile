@@ -1,4 +1,4 @@
-# One image with three programs: ingest, projector, clerkstream. What runs is the command given to it.
+# One image with all programs: ingest, projector, clerkstream, and the examples gateway and orders. What runs is the command given to it.
 #   docker build -t clerkstream .        (docker compose does it too)
 FROM --platform=$BUILDPLATFORM golang:1.26-alpine AS build
 WORKDIR /src
@@ -7,7 +7,7 @@ RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 ARG TARGETOS TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags='-s -w' -o /out/ ./cmd/...
+    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags='-s -w' -o /out/ ./cmd/... ./examples/gateway ./examples/orders
 
 # Alpine rather than nothing at all: its wget is what the health checks of docker-compose.yml ask with.
 FROM alpine:3.23

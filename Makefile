@@ -31,14 +31,14 @@ endif
 demo: bin/clerkstream $(if $(DATABASE_URL),,need-postgres) ## The whole way of an event in under two minutes, with proof that the rows are right
 	@exec bin/clerkstream demo $(ARGS)
 
-dev: bin/clerkstream $(if $(DATABASE_URL),,need-postgres) ## The same private stack, staying until Ctrl-C
-	@exec bin/clerkstream dev $(ARGS)
+dev: bin/clerkstream bin/gateway bin/orders $(if $(DATABASE_URL),,need-postgres) ## The same private stack with a gateway and a service to try, until Ctrl-C
+	@exec bin/clerkstream dev --run bin/gateway --run bin/orders $(ARGS)
 
 # docker compose up reads it. Every password is new and starts with a letter, for NATS reads a bare number as one. To receive from Clerk
 # rather than from the simulator, put your endpoint's signing secret in the last line.
 .env: ## Passwords for docker compose, made once
 	@umask 077 && random() { od -An -N"$$1" -tx1 /dev/urandom | tr -d ' \n'; } && { \
-	for name in POSTGRES PROJECTOR_DB NATS_INGEST NATS_OPERATOR NATS_PROJECTOR NATS_SUBSCRIBER NATS_MONITOR; do \
+	for name in POSTGRES PROJECTOR_DB ORDERS_API_DB ORDERS_READER_DB ORDERS_OWNER_DB NATS_INGEST NATS_OPERATOR NATS_PROJECTOR NATS_SUBSCRIBER NATS_MONITOR; do \
 		echo "$${name}_PASSWORD=p$$(random 20)"; \
 	done && \
 	echo "CLERK_WEBHOOK_SIGNING_SECRET=whsec_$$(head -c 24 /dev/urandom | base64)"; } >$@.new && mv $@.new $@
@@ -75,9 +75,14 @@ bench: need-postgres ## Ratios, each measured against its yardstick in the same 
 
 ##@ Build it
 
-.PHONY: build clean
-build: ## The three binaries into bin/
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+programs := ./cmd/... ./examples/gateway ./examples/orders
+
+.PHONY: build schema clean
+build: ## The binaries into bin/, those of the example services too
+	CGO_ENABLED=0 go build -trimpath -o bin/ $(programs)
+
+schema: ## JSON Schemas and the AsyncAPI document, made of the Go types
+	go run ./internal/contract
 
 clean: ## Remove what make made
 	rm -rf bin .cache *.test
@@ -85,12 +90,16 @@ clean: ## Remove what make made
 
 # Inside
 
-.PHONY: help bin/clerkstream need-postgres need-cc
+.PHONY: help bin/clerkstream bin/gateway bin/orders need-postgres need-cc
 help:
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z.-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-bin/clerkstream: # with the settings of go test, which so finds most packages compiled
+# With the settings of go test, which so finds most packages compiled.
+bin/clerkstream:
 	@go build -o $@ ./cmd/clerkstream
+
+bin/gateway bin/orders:
+	@go build -o $@ ./examples/$(@F)
 
 need-postgres:
 	@scripts/need postgres

@@ -6,7 +6,6 @@ import (
 	"go/token"
 	"maps"
 	"net"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,9 +17,6 @@ import (
 	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
-	"github.com/jackc/pgx/v5"
-
-	"github.com/clerkstream/clerkstream/internal/testkit"
 )
 
 const composeFile = "docker-compose.yml"
@@ -34,7 +30,7 @@ func TestComposeNamesWhatExists(t *testing.T) {
 					t.Errorf("%s: build: %v", name, err)
 				}
 			}
-			if _, err := os.Stat(filepath.Join("cmd", s.Command[0])); err != nil {
+			if _, err := os.Stat(sourceOf(s.Command[0])); err != nil {
 				t.Errorf("%s: command %q is none of the image's binaries: %v", name, s.Command, err)
 			}
 		}
@@ -49,35 +45,56 @@ func TestComposeNamesWhatExists(t *testing.T) {
 	}
 }
 
+// sourceOf is the folder of one of the image's programs.
+func sourceOf(program string) string {
+	if slices.Contains([]string{"gateway", "orders"}, program) {
+		return "examples/" + program
+	}
+	return "cmd/" + program
+}
+
+func TestTheImageHasEveryProgram(t *testing.T) {
+	t.Parallel()
+	dockerfile := readFiles(t, "Dockerfile")
+	for name, s := range compose(t).Services {
+		if source := sourceOf(append(s.Command, "")[0]); s.Build != nil && strings.HasPrefix(source, "examples/") && !strings.Contains(dockerfile, " ./"+source+"\n") &&
+			!strings.Contains(dockerfile, " ./"+source+" ") {
+			t.Errorf("%s runs %s, which the Dockerfile does not build", name, source)
+		}
+	}
+}
+
 func TestComposeVerbsExist(t *testing.T) {
 	t.Parallel()
-	tool := filepath.Join(t.TempDir(), "clerkstream")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", tool, "./cmd/clerkstream").CombinedOutput(); err != nil {
+	dir := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", dir+"/", "./cmd/clerkstream", "./examples/orders").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	asked := 0
 	for name, s := range compose(t).Services {
-		if s.Build == nil || s.Command[0] != "clerkstream" {
+		if s.Build == nil || len(s.Command) < 2 {
 			continue
 		}
 		asked++
-		out, err := exec.CommandContext(t.Context(), tool, append(s.Command[1:], "--help")...).CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "Usage: clerkstream "+s.Command[1]) {
+		out, err := exec.CommandContext(t.Context(), filepath.Join(dir, s.Command[0]), append(s.Command[1:], "--help")...).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "Usage: "+s.Command[0]+" "+s.Command[1]) {
 			t.Errorf("%s: %q is no verb: %v\n%s", name, s.Command, err, out)
 		}
 	}
-	if asked == 0 {
-		t.Error("no service runs clerkstream")
+	if asked < 4 {
+		t.Errorf("only %d services run a verb", asked)
 	}
-	if exec.CommandContext(t.Context(), tool, "no-such-verb", "--help").Run() == nil {
-		t.Error("the check is worthless: --help of an unknown verb succeeds too")
+	for _, program := range []string{"clerkstream", "orders"} {
+		if exec.CommandContext(t.Context(), filepath.Join(dir, program), "no-such-verb", "--help").Run() == nil {
+			t.Errorf("the check is worthless: --help of an unknown verb of %s succeeds too", program)
+		}
 	}
 }
 
 // What the programs of other people read.
 var imageVariables = map[string][]string{
 	"postgres": {"POSTGRES_DB", "POSTGRES_PASSWORD"},
-	"psql":     {"PGHOST", "PGUSER", "PGDATABASE", "PGPASSWORD", "PROJECTOR_DB_PASSWORD"},
+	"psql":     {"PGHOST", "PGUSER", "PGDATABASE", "PGPASSWORD"},
 }
 
 func TestComposeSetsOnlyVariablesThatAreRead(t *testing.T) {
@@ -86,11 +103,11 @@ func TestComposeSetsOnlyVariablesThatAreRead(t *testing.T) {
 		var read string
 		switch {
 		case s.Build != nil:
-			read = literals(t, "cmd/"+s.Command[0])
+			read = literals(t, sourceOf(s.Command[0]))
 		case strings.HasPrefix(s.Image, "nats:"):
 			read = readFiles(t, "deploy/nats/server.conf", "deploy/nats/accounts.conf")
 		case len(s.Command) > 0:
-			read = strings.Join(imageVariables[s.Command[0]], " ")
+			read = strings.Join(imageVariables[s.Command[0]], " ") + readFiles(t, "deploy/compose/logins.sql")
 		default:
 			image, _, _ := strings.Cut(s.Image, ":")
 			read = strings.Join(imageVariables[image], " ")
@@ -103,15 +120,16 @@ func TestComposeSetsOnlyVariablesThatAreRead(t *testing.T) {
 	}
 }
 
-func TestComposeOpensNothingButIngestAndThatOnlyHere(t *testing.T) {
+func TestComposeOpensNothingButIngestAndTheGatewayAndThatOnlyHere(t *testing.T) {
 	t.Parallel()
 	project := compose(t)
+	open := map[string]uint32{"ingest": 8080, "gateway": 8081}
 	for name, s := range project.Services {
-		if len(s.Ports) > 0 && name != "ingest" {
+		if len(s.Ports) > 0 && open[name] == 0 {
 			t.Errorf("%s publishes %v", name, s.Ports)
 		}
 		for _, p := range s.Ports {
-			if ip := net.ParseIP(p.HostIP); !ip.IsLoopback() || p.Target != 8080 {
+			if ip := net.ParseIP(p.HostIP); !ip.IsLoopback() || p.Target != open[name] {
 				t.Errorf("%s publishes %s:%s to port %d", name, p.HostIP, p.Published, p.Target)
 			}
 		}
@@ -119,7 +137,7 @@ func TestComposeOpensNothingButIngestAndThatOnlyHere(t *testing.T) {
 			t.Errorf("%s: network mode %q, privileged %t", name, s.NetworkMode, s.Privileged)
 		}
 	}
-	for _, server := range []string{"nats", "postgres", "projector"} {
+	for _, server := range []string{"nats", "postgres", "projector", "orders"} {
 		for network := range project.Services[server].Networks {
 			if !project.Networks[network].Internal {
 				t.Errorf("%s is on %s, which leads out", server, network)
@@ -168,69 +186,6 @@ func TestComposeRefusesToStartWithoutAnyOfItsPasswords(t *testing.T) {
 	}
 	if defaults := regexp.MustCompile(`\$\{\w*(PASSWORD|SECRET)\w*(:?[-+][^}]*)?\}`).FindAllString(readFiles(t, composeFile), -1); defaults != nil {
 		t.Errorf("not required, or with a default: %q", defaults)
-	}
-}
-
-func TestGeneratedPasswordsAreNewAndFitWhereTheyGo(t *testing.T) {
-	t.Parallel()
-	first, second := dotEnv(t), dotEnv(t)
-	for name, value := range first {
-		switch {
-		case value == second[name]:
-			t.Errorf("%s is always %q", name, value)
-		case name == "CLERK_WEBHOOK_SIGNING_SECRET":
-			if !regexp.MustCompile(`^whsec_[A-Za-z0-9+/]{32}$`).MatchString(value) {
-				t.Errorf("%s is not what Svix takes: %q", name, value)
-			}
-		case !regexp.MustCompile(`^[a-z][a-z0-9]{31,}$`).MatchString(value) || url.QueryEscape(value) != value:
-			t.Errorf("%s fits into neither a URL nor a NATS configuration, or is short: %q", name, value)
-		}
-	}
-	for _, file := range []string{".gitignore", ".dockerignore"} {
-		if !regexp.MustCompile(`(?m)^(/?\.env|\.\*)$`).MatchString(readFiles(t, file)) {
-			t.Errorf("%s does not leave .env out", file)
-		}
-	}
-}
-
-func TestTheProjectorsLoginIsWhatTheProjectorNeedsAndNoMore(t *testing.T) {
-	t.Parallel()
-	psql, err := exec.LookPath("psql")
-	if err != nil {
-		t.Skip("psql is not in PATH")
-	}
-	database, password := stack.Database(t), dotEnv(t)["PROJECTOR_DB_PASSWORD"]
-	for range 2 { // compose runs it at each start
-		run := exec.CommandContext(t.Context(), psql, "--no-psqlrc", "--quiet", "--file", "deploy/compose/logins.sql", database)
-		run.Env = append(os.Environ(), "PROJECTOR_DB_PASSWORD="+password)
-		if out, err := run.CombinedOutput(); err != nil {
-			t.Fatalf("psql: %v\n%s", err, out)
-		}
-	}
-	config, err := pgx.ParseConfig(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.User, config.Password = "projector", password
-	conn, err := pgx.ConnectConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
-	for _, statement := range []string{
-		"set role clerkstream_owner", "create schema probe", "reset role", "set role clerkstream_projector", "select service from clerkstream.checkpoints",
-	} {
-		if _, err := conn.Exec(t.Context(), statement); err != nil {
-			t.Errorf("%s: %v", statement, err)
-		}
-	}
-	var super, bypasses, createsRoles bool
-	const asked = `select rolsuper, rolbypassrls, rolcreaterole from pg_roles where rolname = 'projector'`
-	if err := testkit.Connect(t, database).QueryRow(t.Context(), asked).Scan(&super, &bypasses, &createsRoles); err != nil {
-		t.Fatal(err)
-	}
-	if super || bypasses || createsRoles {
-		t.Errorf("projector: superuser %t, bypasses row security %t, creates roles %t", super, bypasses, createsRoles)
 	}
 }
 
