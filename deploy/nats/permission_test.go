@@ -78,7 +78,7 @@ func requests() []request {
 		{"consumer names", subject(server.JSApiConsumersT), ``, "o"},
 		{"consumer list", subject(server.JSApiConsumerListT), ``, "o"},
 		{"consumer pause", subject(server.JSApiConsumerPauseT, "c3"), `{}`, "o"},
-		{"consumer reset", subject(server.JSApiConsumerResetT, "c3"), `{"seq":1}`, "o"},
+		{"consumer reset", subject(server.JSApiConsumerResetT, "c3"), `{"seq":1}`, "so"},
 		{"consumer unpin", subject(server.JSApiConsumerUnpinT, "c3"), `{"group":"g"}`, "o"},
 		{"consumer leader step-down", subject(server.JSApiConsumerLeaderStepDownT, "c3"), ``, "o"},
 		{"consumer peer remove", subject(server.JSApiConsumerRemovePeerT, "c3"), `{"peer":"x"}`, "o"},
