@@ -160,7 +160,12 @@ func exec(t testing.TB, conn *pgx.Conn, sql string, args ...any) {
 // tell publishes a body that the list hears of, and waits until it did.
 func (b *bed) tell(t testing.TB, body []byte) {
 	t.Helper()
-	sequence := b.publish(t, body)
+	b.reaches(t, b.publish(t, body))
+}
+
+// reaches waits until the list has heard the stream up to there.
+func (b *bed) reaches(t testing.TB, sequence uint64) {
+	t.Helper()
 	testkit.Eventually(t, func() error {
 		b.mu.RLock()
 		defer b.mu.RUnlock()

@@ -9,7 +9,8 @@
 //     ended there; that is looked up once for each session, organization and role. A token of which something is absent is refused as outdated: the one that
 //     the client fetches next is newer.
 //
-// A notice of the feed is a hint where to look. What refuses is the row that is then read, so a forged notice costs a query and nothing else.
+// A notice of the feed is a hint where to look. What refuses is the row that is then read: a forged notice costs a query, lets nobody pass, and refuses
+// nobody who has a row in order.
 package denylist
 
 import (

@@ -82,6 +82,15 @@ func sessionCode(r row) auth.Code {
 	return auth.CodeSessionEnded
 }
 
+// actorOf is the user who impersonates, or empty: the token ends with either of the two. Who is of another application, such as Clerk's dashboard, has no
+// row here and is never denied. The claim is what a backend wrote into an actor token, so it may be anything; Postgres takes no NUL.
+func actorOf(id *auth.Identity) string {
+	if id.Actor == nil || id.Actor.Subject == id.User || !strings.HasPrefix(id.Actor.Subject, "user_") || strings.Contains(id.Actor.Subject, "\x00") {
+		return ""
+	}
+	return id.Actor.Subject
+}
+
 // bareRole is a role without the prefix that tokens and rows of old instances lack.
 func bareRole(role string) string { return strings.TrimPrefix(role, "org:") }
 
@@ -107,6 +116,11 @@ func (e *entries) refuse(id *auth.Identity, issued int64) auth.Code {
 	if found, ok := e.by[subject{kindUser, id.User, ""}]; ok && issued <= found.until {
 		return found.code
 	}
+	if actor := actorOf(id); actor != "" {
+		if found, ok := e.by[subject{kindUser, actor, ""}]; ok && issued <= found.until {
+			return found.code
+		}
+	}
 	if id.Session != "" {
 		if found, ok := e.by[subject{kindSession, id.Session, ""}]; ok && issued <= found.until {
 			return found.code
@@ -131,9 +145,14 @@ func (e *entries) refuse(id *auth.Identity, issued int64) auth.Code {
 // much too early, which expire's caller adds.
 const remade = 1000
 
-// set puts an entry in the place of the one that is there.
+// set puts an entry in the place of the one that is there. What the row says now holds for the tokens that the other refused too: a notice that names an
+// earlier time, late or forged, takes nothing back.
 func (e *entries) set(of subject, found entry) {
-	if before, ok := e.by[of]; ok && found.made-before.made < remade {
+	before, ok := e.by[of]
+	if before.until != forever {
+		found.until = max(found.until, before.until)
+	}
+	if ok && found.made-before.made < remade {
 		found.made = before.made
 	} else {
 		e.order = append(e.order, making{of, found.made})

@@ -2,6 +2,7 @@ package denylist
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"sync"
 
@@ -56,8 +57,15 @@ func (p *pending) add(n *changefeed.Notice) bool {
 	return true
 }
 
+// unknownTime is the at of a change whose notice names no time. It counts from when it is read, for it was not later.
+const unknownTime = math.MaxInt64
+
 func (p *pending) note(s subject, n *changefeed.Notice, readModel string, i int) {
-	p.at[s] = max(p.at[s], n.At(readModel, i).UnixMilli())
+	at := int64(unknownTime)
+	if !n.OccurredAt.IsZero() {
+		at = n.At(readModel, i).UnixMilli()
+	}
+	p.at[s] = max(p.at[s], at)
 }
 
 // take returns everything that waits.

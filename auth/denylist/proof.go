@@ -11,10 +11,12 @@ import (
 
 // proof is what of a token can be found in the read model. All tokens of a session with the same organization and role have the same.
 type proof struct {
-	user, session, org, role string
+	user, actor, session, org, role string
 }
 
-func (p proof) String() string { return fmt.Sprintf("%q %q %q %q", p.user, p.session, p.org, p.role) }
+func (p proof) String() string {
+	return fmt.Sprintf("%q %q %q %q %q", p.user, p.actor, p.session, p.org, p.role)
+}
 
 // verdict is what a look-up came to: a code, or nothing against the token.
 type verdict struct {
@@ -86,7 +88,7 @@ func (p *proofs) fail(err error, now time.Time) {
 
 // lookUp finds a token's claims in the read model, or in what is remembered of it. Requests with the same claims share one query.
 func (d *Denylist) lookUp(ctx context.Context, id *auth.Identity, epoch uint64) (auth.Code, error) {
-	of := proof{id.User, id.Session, id.Org, bareRole(id.Role)}
+	of := proof{id.User, actorOf(id), id.Session, id.Org, bareRole(id.Role)}
 	if v, known, err := d.proofs.get(of, d.config.Now()); known || err != nil {
 		return v.code, err
 	}
@@ -113,6 +115,9 @@ func (d *Denylist) lookUp(ctx context.Context, id *auth.Identity, epoch uint64) 
 
 func (p proof) subjects() []subject {
 	subjects := []subject{{kindUser, p.user, ""}}
+	if p.actor != "" {
+		subjects = append(subjects, subject{kindUser, p.actor, ""})
+	}
 	if p.session != "" {
 		subjects = append(subjects, subject{kindSession, p.session, ""})
 	}
@@ -123,13 +128,16 @@ func (p proof) subjects() []subject {
 }
 
 // contradiction is what the rows have against the proof. A user or a membership that is absent may be missing or gone: either way the client's next token
-// tells. An absent session is nothing: one that ended has a row, and Clerk lets nobody list those that began before the first webhook.
+// tells. An absent session is nothing: one that ended has a row, and Clerk lets nobody list those that began before the first webhook. Nor is an absent
+// actor, who may be of another application.
 func (p proof) contradiction(rows []row, reads [len(parts)]bool) auth.Code {
 	var there [len(parts)]bool
 	for _, r := range rows {
-		there[r.subject.kind] = r.there
 		if !r.there {
 			continue
+		}
+		if r.subject.id != p.actor {
+			there[r.subject.kind] = true
 		}
 		e, denies := r.judge(0)
 		switch {

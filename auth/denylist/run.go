@@ -144,7 +144,9 @@ func (d *Denylist) enter(epoch uint64, rows []row, at map[subject]int64) (full b
 			continue
 		}
 		d.entries.set(r.subject, e)
-		d.metrics.revocation.Observe(max(0, now.Sub(time.UnixMilli(at[r.subject])).Seconds()))
+		if told := at[r.subject]; told != unknownTime {
+			d.metrics.revocation.Observe(max(0, now.Sub(time.UnixMilli(told)).Seconds()))
+		}
 	}
 	d.metrics.entries.Set(float64(len(d.entries.by)))
 	return d.entries.size() > d.config.MaxEntries

@@ -50,6 +50,29 @@ func TestAWebSocketPassesThroughAndItsTokenDoesNot(t *testing.T) {
 	}
 }
 
+// Behind an upgrade the gateway reads nothing any more. To HTTP/2 without TLS it would be a way for requests that nobody verified.
+func TestNothingButAWebSocketIsUpgraded(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []string{"h2c", "H2C", "TLS/1.0", "websocket, h2c", "websocket-h2c"} {
+		b := newBed(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Upgrade") == "" {
+				return
+			}
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: "+r.Header.Get("Upgrade")+"\r\nConnection: Upgrade\r\n\r\n")
+		})
+		header := bearer(b.token(t, clerksim.TokenSpec{}))
+		header["Connection"], header["Upgrade"], header["Http2-Settings"] = []string{"Upgrade, HTTP2-Settings"}, []string{protocol}, []string{"AAMAAABkAAQAAP__"}
+		if answer := b.get(t, "/orders", header); answer.StatusCode != http.StatusOK {
+			t.Errorf("an upgrade to %s is answered %s", protocol, answer.Status)
+		}
+	}
+}
+
 func TestAnInterruptLetsARequestFinish(t *testing.T) {
 	t.Parallel()
 	begun, finish := make(chan struct{}), make(chan struct{})

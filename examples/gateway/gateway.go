@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -81,7 +82,7 @@ func (g *gateway) handler() http.Handler {
 	mux.Handle("GET /.well-known/jwks.json", g.signer.JWKS())
 	signedIn := auth.Middleware(g.verifier, auth.WithLog(g.log))
 	for name, upstream := range g.upstreams {
-		h := signedIn(auth.Require(g.limiter.limit(g.introduce(name, g.proxy(name, upstream)))))
+		h := signedIn(auth.Require(g.limiter.limit(within(g.introduce(name, g.proxy(name, upstream))))))
 		mux.Handle("/"+name, h)
 		mux.Handle("/"+name+"/", h)
 	}
@@ -110,9 +111,14 @@ func (g *gateway) proxy(service string, upstream *url.URL) http.Handler {
 		Transport: g.transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(upstream)
-			r.SetXForwarded() // what the client sent of these is gone already
 			stripIdentity(r.Out.Header)
+			r.SetXForwarded()
 			r.Out.Trailer = nil
+			// Behind an upgrade nobody here reads what a client says. To HTTP/2 that would be requests that were never verified.
+			if !strings.EqualFold(r.Out.Header.Get("Upgrade"), "websocket") {
+				r.Out.Header.Del("Upgrade")
+				r.Out.Header.Del("Connection")
+			}
 			// Last, and here: a client can have ReverseProxy drop a header by naming it in Connection.
 			if token, ok := r.In.Context().Value(tokenKey{}).(string); ok {
 				r.Out.Header.Set("Authorization", "Bearer "+token)

@@ -121,6 +121,8 @@ func TestWhatAClientSaysAboutItselfEndsAtTheGateway(t *testing.T) {
 		"X-User", "X-User-Id", "X_User_Id", "x-user-ID", "X-Org-Id", "X-Organization-Id", "X-Tenant-Id", "X-Clerk-User-Id", "X-Clerk-Auth-Status", "X-Auth-User",
 		"X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups", "X_Forwarded_User", "Remote-User", "X-Remote-User", "X-Role", "X-Permissions",
 		"X-Impersonate-User", "X-Amzn-Oidc-Identity", "X-Goog-Iap-Jwt-Assertion", "Cf-Access-Jwt-Assertion", "Proxy-Authorization", "X-Session-Id",
+		"X-Userid", "X-Username", "X-Orgid", "X-Tenantid", "X-Email", "X-Groups", "Remote-Groups", "Remote-Email", "X-Webauth-User", "X-Consumer-Id", "X-Ssl-Client-Verify",
+		"X-Forwarded-Client-Cert", "X-Real-Ip", "X_Forwarded_For", "X_Real_Ip", "X.User.Id", "X-User.Id", "X~User~Id",
 	}
 	for _, name := range spoofed {
 		header[name] = []string{"user_eve"}
@@ -129,7 +131,7 @@ func TestWhatAClientSaysAboutItselfEndsAtTheGateway(t *testing.T) {
 	// A proxy drops what Connection names: not the gateway's own word.
 	header["Connection"] = []string{"Authorization, X-Forwarded-For"}
 	header["Cookie"] = []string{"theme=dark; __session=" + token + "; __session_abc=" + token + "; __client_uat=1", "__clerk_db_jwt=x; lang=de"}
-	header["X-Request-Id"] = []string{"r1"}
+	header["X-Request-Id"], header["X-Client-Version"] = []string{"r1"}, []string{"7"}
 	if answer := b.get(t, "/orders/7?a=1", header); answer.StatusCode != http.StatusOK {
 		t.Fatal(answer.Status)
 	}
@@ -147,7 +149,7 @@ func TestWhatAClientSaysAboutItselfEndsAtTheGateway(t *testing.T) {
 	if from := got.Header["X-Forwarded-For"]; len(from) != 1 || from[0] != "127.0.0.1" {
 		t.Errorf("the service sees that it came from %q", from)
 	}
-	if got.Header.Get("Cookie") != "theme=dark; lang=de" || got.Header.Get("X-Request-Id") != "r1" || got.URL.RequestURI() != "/orders/7?a=1" {
+	if got.Header.Get("Cookie") != "theme=dark; lang=de" || got.Header.Get("X-Request-Id") != "r1" || got.Header.Get("X-Client-Version") != "7" || got.URL.RequestURI() != "/orders/7?a=1" {
 		t.Errorf("what says nothing of the caller does not pass: %v %s", got.Header, got.URL)
 	}
 	id, err := b.verifier["orders"].Authenticate(got.WithContext(t.Context()))
@@ -186,6 +188,24 @@ func TestTheGatewayAnswersForItself(t *testing.T) {
 	}
 	b.gateway.upstreams["orders"].Host = "127.0.0.1:1"
 	expectProblem(t, b.get(t, "/orders", bearer(b.token(t, clerksim.TokenSpec{}))), http.StatusBadGateway, "service_unreachable")
+}
+
+// What stays below /orders here may be elsewhere to a service that decodes once more, or reads a path in Tomcat's way.
+func TestNoPathLeavesItsService(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, func(http.ResponseWriter, *http.Request) {})
+	token := bearer(b.token(t, clerksim.TokenSpec{}))
+	for _, path := range []string{
+		"/orders/%2e%2e/metrics", "/orders/%2E./metrics", "/orders/..%2fmetrics", "/orders/..%2Fmetrics", "/orders/%2e%2e%2fmetrics", "/orders/..%5cmetrics", "/orders/..;/metrics",
+		"/orders/..;a=b/metrics", "/orders/7/%2e%2e/%2e%2e/metrics", "/orders/%2e/7", "/orders/..;",
+	} {
+		expectProblem(t, b.get(t, path, token), http.StatusBadRequest, "path_refused")
+	}
+	for _, path := range []string{"/orders", "/orders/", "/orders/7", "/orders/a%2fb", "/orders/...", "/orders/a..b;c=..", "/orders/.well-known"} {
+		if answer := b.get(t, path, token); answer.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", path, answer.Status)
+		}
+	}
 }
 
 func TestAUserWhoIsTooQuickWaitsAndNobodyElse(t *testing.T) {

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// identityHeaders are names that services somewhere take for the caller. None of ours does, but the next one may, and a proxy behind this one:
-// what a client says about itself ends here.
+// identityHeaders begin the names that services somewhere take for the caller, or for where the caller is. None of ours does, but the next one may,
+// and a proxy behind this one: what a client says about itself ends here. X-User is also X-User-Id and X-Userid.
 var identityHeaders = []string{
-	"x-user", "x-org", "x-organization", "x-tenant", "x-account", "x-clerk", "x-auth", "x-identity", "x-session", "x-role", "x-roles", "x-permission",
-	"x-permissions", "x-actor", "x-impersonate", "x-forwarded-user", "x-forwarded-email", "x-forwarded-groups", "x-forwarded-preferred-username",
-	"x-forwarded-access-token", "x-remote-user", "remote-user", "x-authenticated", "x-jwt", "x-id-token", "x-access-token",
-	"x-amzn-oidc", "x-goog-iap", "x-goog-authenticated", "x-ms-client-principal", "cf-access",
+	"x-user", "x-org", "x-tenant", "x-account", "x-clerk", "x-auth", "x-identity", "x-session", "x-role", "x-permission", "x-scope", "x-email", "x-group",
+	"x-principal", "x-subject", "x-actor", "x-impersonate", "x-remote", "remote-", "x-webauth", "x-consumer", "x-credential", "x-pomerium",
+	"x-jwt", "x-id-token", "x-access-token", "x-amzn-oidc", "x-goog-iap", "x-goog-authenticated", "x-ms-client-principal", "cf-access",
+	"x-ssl", "ssl-client", "x-client-cert", "x-client-verify", "x-client-ip", "x-forwarded", "forwarded", "x-real-ip", "true-client-ip", "x-cluster-client-ip", "cf-connecting-ip",
 }
 
 // Clerk's cookies: the session and what refreshes it, under whatever suffix. They are the client's, and the gateway has verified them.
@@ -30,12 +30,12 @@ func stripIdentity(h http.Header) {
 	stripCookies(h)
 }
 
-// saysWho is true for a name of the list and what it is a prefix of: X-User, X-User-Id. Many servers take _ for -.
+// saysWho is true for a name that begins like one of the list, and for every name with another sign than -: many servers take _, and some anything,
+// for -, and would read X_User or X.User as X-User. Nobody needs such names; nginx drops them too.
 func saysWho(name string) bool {
-	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
-	return slices.ContainsFunc(identityHeaders, func(prefix string) bool {
-		return name == prefix || strings.HasPrefix(name, prefix+"-")
-	})
+	name = strings.ToLower(name)
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" ||
+		slices.ContainsFunc(identityHeaders, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
 func stripCookies(h http.Header) {

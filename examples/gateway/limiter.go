@@ -54,7 +54,9 @@ func (l *limiter) take(user string) (wait time.Duration) {
 	if bucket.AllowN(now, 1) {
 		return 0
 	}
-	return time.Duration((1 - bucket.TokensAt(now)) / float64(l.rate) * float64(time.Second))
+	wait = time.Duration((1 - bucket.TokensAt(now)) / float64(l.rate) * float64(time.Second))
+	// Not 0, which is no wait: a split second rounds to it, and at a rate of nothing, for ever does not fit a Duration.
+	return max(wait, 1)
 }
 
 func (l *limiter) bucket(user string, now time.Time) *rate.Limiter {

@@ -1,5 +1,5 @@
 // Command gateway is an API gateway: it verifies who is calling, once, and sends requests on to services that then trust it and not the network.
-// Each file is one idea; read config.go, gateway.go, identity_headers.go, limiter.go.
+// Each file is one idea; read config.go, gateway.go, identity_headers.go, path.go, limiter.go.
 package main
 
 import (

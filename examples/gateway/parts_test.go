@@ -50,6 +50,17 @@ func TestABucketFillsAgainAndNoUserFillsTheMemory(t *testing.T) {
 	}
 }
 
+func TestARateOfNothingLetsNobodyThrough(t *testing.T) {
+	t.Parallel()
+	for _, perSecond := range []float64{0, 1e-300, -1} {
+		l := newLimiter(perSecond, 1)
+		l.take("ada")
+		if l.take("ada") <= 0 {
+			t.Errorf("at %g a second, a user with an empty bucket passes", perSecond)
+		}
+	}
+}
+
 func TestTheFirstKeyOfTheFileSignsAndTheOthersAreShown(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keys.pem")

@@ -58,6 +58,9 @@ where c.oid = to_regclass($1)`, p.Name(), projections.RoleTenant).Scan(&oid, &p.
 		}
 	}
 	p.Found = &Found{}
+	if err := p.lookAtJobs(ctx, db); err != nil {
+		return err
+	}
 	if err := p.lookAtColumns(ctx, db, oid); err != nil {
 		return err
 	}
@@ -74,6 +77,21 @@ func (p *Protection) refuseReadModel(ctx context.Context, db Database) error {
 		return fmt.Errorf("look for generations: %w", err)
 	}
 	return fmt.Errorf("%s is a read model of %s: its policy is the Tenant condition of its projection", p.Name(), service)
+}
+
+// lookAtJobs makes sure that no tenant is among those who see every row. Postgres takes "public" for everybody even in quotes.
+func (p *Protection) lookAtJobs(ctx context.Context, db Database) error {
+	var tenants []string
+	err := db.QueryRow(ctx, `
+select array(select w from unnest($1::text[]) w left join pg_roles r on r.rolname = w
+  where w = 'public' or pg_has_role($2, r.oid, 'member'))`, append([]string{}, p.AllRows...), projections.RoleTenant).Scan(&tenants)
+	if err != nil {
+		return fmt.Errorf("look for roles: %w", err)
+	}
+	if len(tenants) > 0 {
+		return fmt.Errorf("%s: every tenant is %s, and would see all rows", p.Name(), strings.Join(tenants, " and "))
+	}
+	return nil
 }
 
 // lookAtColumns makes sure of the columns. Clerk's ids are text: a column of another type could never be equal to one.

@@ -37,7 +37,7 @@ select l.rolname,
   array(select r.rolname || ' is ' || case when r.rolsuper then 'a superuser' when r.rolbypassrls then 'BYPASSRLS' else 'CREATEROLE, and can make itself a member of any role' end
     from becomes b join pg_roles r on r.oid = b.role where b.login = w.login and (r.rolsuper or r.rolbypassrls or r.rolcreaterole) order by 1),
   array(select c.oid from pg_class c where c.relkind in ('r', 'p') and c.oid >= 16384
-    and has_schema_privilege(w.login, c.relnamespace, 'usage') and has_table_privilege(w.login, c.oid, 'select, insert, update, delete, truncate')),
+    and has_schema_privilege(w.login, c.relnamespace, 'usage') and (has_table_privilege(w.login, c.oid, 'select, insert, update, delete, truncate') or has_any_column_privilege(w.login, c.oid, 'select, insert, update'))),
   array(select c.oid from pg_class c join becomes b on b.role = c.relowner where b.login = w.login and c.relkind in ('r', 'p') and c.oid >= 16384)
 from wanted w join pg_roles l on l.oid = w.login
 order by 1`, projections.RoleTenant, append([]string{}, named...))

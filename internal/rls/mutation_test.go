@@ -251,12 +251,32 @@ func TestEachWayPastThePoliciesHasItsName(t *testing.T) {
 		{"create table shop.notes (organization_id text, body text); grant select on shop.notes to clerkstream_tenant", UnprotectedTable, Config{}},
 		{"create table shop.notes (org_id text, body text); alter table shop.notes owner to " + b.login, UnprotectedTable, Config{}},
 		{"create table shop.notes (\"organizationId\" text); alter table shop.notes enable row level security, force row level security; grant select on shop.notes to clerkstream_tenant", NoPolicy, Config{}},
+		{"create table shop.notes (organization_id text, body text); grant select (organization_id, body) on shop.notes to " + b.login, UnprotectedTable, Config{}},
+		{"create function shop.leak() returns setof text security definer language sql as 'select user_id from shop.carts'", FunctionDefiner, Config{Tables: []string{"carts"}}},
+		{"create role job; create policy jobs on shop.carts to job using (true); create function shop.leak() returns setof text security definer language sql as 'select user_id from shop.carts'; alter function shop.leak() owner to job", FunctionDefiner, Config{Tables: []string{"carts"}}},
+		{"create role job; grant clerkstream_reader to job; create function shop.leak() returns setof text security definer language sql as 'select id from clerk.users'; alter function shop.leak() owner to job", FunctionDefiner, Config{Tables: []string{"users"}}},
+		{"create view shop.everything as select * from shop.carts; create function shop.leak() returns setof text security definer language sql as 'select user_id from shop.everything'", FunctionDefiner, Config{Tables: []string{"carts"}}},
 		{"alter table shop.drafts add check (text = md5(id::text))", CouldNotPlant, Config{Tables: []string{"drafts"}}},
 		{"alter policy clerkstream_tenant on shop.carts using (case when 1 / length(user_id) = 0 then pg_sleep(9) is not null end)", CouldNotTry, Config{Tables: []string{"carts"}, Timeout: 50_000_000}},
 	} {
 		codes, refused := b.found(t, c.change, c.cfg)
 		if refused || !slices.Contains(codes, c.code) {
 			t.Errorf("%s: refused %t, found %v, want %s", c.change, refused, codes, c.code)
+		}
+	}
+}
+
+// A function that runs as its owner, who sees what a tenant sees, or that runs as its caller.
+func TestAFunctionOfSomebodyWhoSeesNoMoreIsNoWayPast(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	for _, change := range []string{
+		"create role job; create function shop.leak() returns setof text security definer language sql as 'select user_id from shop.carts'; alter function shop.leak() owner to job",
+		"create function shop.leak() returns setof text security definer language sql as 'select user_id from shop.carts'; alter function shop.leak() owner to " + b.login,
+		"create role job; create policy jobs on shop.carts to job using (true); create function shop.own() returns setof text language sql as 'select user_id from shop.carts'; alter function shop.own() owner to job",
+	} {
+		if codes, refused := b.found(t, change, Config{Tables: []string{"carts"}}); refused || len(codes) > 0 {
+			t.Errorf("%s: refused %t, found %v", change, refused, codes)
 		}
 	}
 }

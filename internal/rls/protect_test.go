@@ -1,6 +1,7 @@
 package rls
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -133,6 +134,26 @@ func TestAJobSeesEveryRowByAPolicy(t *testing.T) {
 	// What was granted to the job stays; the policy went, and with it the rows.
 	if job := count(b.job()); job != 0 {
 		t.Errorf("a job whose policy is gone sees %d rows", job)
+	}
+}
+
+// To "public", quoted or not, is to everybody, and what a tenant is a member of a tenant is too.
+func TestATenantIsNoJob(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	tx, err := b.conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), "create role all_tenants; grant all_tenants to clerkstream_tenant; create role job"); err != nil {
+		t.Fatal(err)
+	}
+	for role, refused := range map[string]bool{"public": true, "clerkstream_tenant": true, "all_tenants": true, "job": false} {
+		p := &Protection{Schema: "shop", Table: "carts", Owner: Ownership{UserColumn: "user_id"}, AllRows: []string{role}}
+		if err := p.Look(t.Context(), tx); (err != nil) != refused {
+			t.Errorf("all rows for %s: %v", role, err)
+		}
 	}
 }
 
