@@ -62,6 +62,7 @@ const (
 	CodeUserDeleted       Code = "user_deleted"
 	CodeUserBanned        Code = "user_banned"
 	CodeUserLocked        Code = "user_locked"
+	CodeUserDeprovisioned Code = "user_deprovisioned"
 	CodeSessionEnded      Code = "session_ended"
 	CodeOrgDeleted        Code = "org_deleted"
 	CodeMembershipRemoved Code = "membership_removed"

@@ -51,6 +51,7 @@ var refusals = map[Code]struct {
 	CodeUserDeleted:       {http.StatusUnauthorized, "The user is deleted."},
 	CodeUserBanned:        {http.StatusUnauthorized, "The user is banned."},
 	CodeUserLocked:        {http.StatusUnauthorized, "The user is locked."},
+	CodeUserDeprovisioned: {http.StatusUnauthorized, "The user was removed by the identity provider."},
 	CodeSessionEnded:      {http.StatusUnauthorized, "The session has ended."},
 	CodeOrgDeleted:        {http.StatusUnauthorized, "The organization is deleted."},
 	CodeMembershipRemoved: {http.StatusUnauthorized, "The user is no longer a member of the organization."},

@@ -70,6 +70,8 @@ func userCode(r row) auth.Code {
 		return auth.CodeUserBanned
 	case r.state == stateLocked:
 		return auth.CodeUserLocked
+	case r.state == stateDeprovisioned:
+		return auth.CodeUserDeprovisioned
 	}
 	return ""
 }

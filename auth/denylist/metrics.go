@@ -24,7 +24,7 @@ const (
 
 // codes are all reasons for which the list refuses.
 var codes = [...]auth.Code{
-	auth.CodeUserDeleted, auth.CodeUserBanned, auth.CodeUserLocked, auth.CodeSessionEnded, auth.CodeOrgDeleted, auth.CodeMembershipRemoved,
+	auth.CodeUserDeleted, auth.CodeUserBanned, auth.CodeUserLocked, auth.CodeUserDeprovisioned, auth.CodeSessionEnded, auth.CodeOrgDeleted, auth.CodeMembershipRemoved,
 	auth.CodeRoleChanged, auth.CodeTokenOutdated, auth.CodeFreshnessUnknown,
 }
 

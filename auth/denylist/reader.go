@@ -23,13 +23,15 @@ var errNoReadModel = errors.New("there is no read model of users")
 type row struct {
 	subject subject
 	there   bool
-	// state is stateBanned, stateLocked or nothing of a user, the status of a session, and the role of a member.
+	// state is stateBanned, stateLocked, stateDeprovisioned or nothing of a user, the status of a session, and the role of a member.
 	state string
 }
 
 const (
 	stateBanned = "banned"
 	stateLocked = "locked"
+	// An identity provider removed the user; the row stays.
+	stateDeprovisioned = "deprovisioned"
 )
 
 // readTimeout bounds one read: a request may wait for it.
@@ -61,7 +63,7 @@ type part struct{ view, params, sql string }
 
 var parts = [...]part{
 	kindUser: {"users", `$1::text[]`, `
-select 0::smallint, i.id, '', v.id is not null, case when v.banned then 'banned' when v.locked then 'locked' else '' end
+select 0::smallint, i.id, '', v.id is not null, case when v.banned then 'banned' when v.locked then 'locked' when v.deprovisioned then 'deprovisioned' else '' end
 from unnest({params}) i(id)
 left join {schema}.users v on v.id = i.id`},
 	kindSession: {"sessions", `$2::text[]`, `

@@ -29,6 +29,9 @@ var revocations = []struct {
 	{"user locked", func(m member) [][]byte {
 		return [][]byte{m.userEvent("user.updated", at(20), testkit.Data{"locked": true})}
 	}, auth.CodeUserLocked, false, true},
+	{"user deprovisioned", func(m member) [][]byte {
+		return [][]byte{m.userEvent("user.updated", at(20), testkit.Data{"deprovisioned": true})}
+	}, auth.CodeUserDeprovisioned, false, true},
 	{"session ended", func(m member) [][]byte { return [][]byte{m.sessionEvent("ended", at(20), "ended")} }, auth.CodeSessionEnded, false, true},
 	{"session removed", func(m member) [][]byte { return [][]byte{m.sessionEvent("removed", at(20), "removed")} }, auth.CodeSessionEnded, false, true},
 	{"session revoked", func(m member) [][]byte { return [][]byte{m.sessionEvent("revoked", at(20), "revoked")} }, auth.CodeSessionEnded, false, true},
