@@ -20,7 +20,8 @@ type devVerb struct {
 	Seed       uint64   `default:"1" help:"Seed of the simulated traffic."`
 	Rate       float64  `default:"2" help:"Simulated deliveries a second; 0 sends none, and the simulator has nobody until you create them over its API."`
 	Programs   []string `name:"run" sep:"none" type:"existingfile" placeholder:"PROGRAM" help:"Start a program with the stack's addresses and logins in its environment, and end it with the stack. It is told where to listen by LISTEN_ADDR, and where the others are by <NAME>_URL. May be given again."`
-	Verbose    bool     `short:"v" help:"Show the parts' logs."`
+	grants
+	Verbose bool `short:"v" help:"Show the parts' logs."`
 }
 
 func (v *devVerb) Run(ctx context.Context) error {
@@ -46,8 +47,7 @@ func (v *devVerb) stand(ctx context.Context, s *demo.Stack) error {
 		if err := s.Found(ctx); err != nil {
 			return err
 		}
-		// What examples/orders asks of those who delete orders. Everything else there is for any member.
-		if err := s.Clerk().DefineRole("org:admin", "org:orders:manage"); err != nil {
+		if err := v.apply(s.Clerk()); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -40,6 +41,21 @@ type simRunVerb struct {
 	Issuer    string `env:"CLERK_ISSUER" help:"Issuer of the tokens. Default: https://clerk.northwind.example."`
 	Party     string `name:"authorized-party" default:"http://localhost:3000" help:"Origin of the tokens of web clients."`
 	SecretKey string `env:"CLERK_SECRET_KEY" help:"Key of the Backend API (sk_test_…); default: a new one, which is printed."`
+	grants
+}
+
+// grants are the custom permissions that a service's routes ask for.
+type grants struct {
+	Grant map[string]string `default:"org:admin=org:orders:manage" placeholder:"ROLE=PERMISSION,…" help:"Custom permissions of a role behind the founding, for tokens that are served; the default is what examples/orders asks of those who delete orders."`
+}
+
+func (g grants) apply(clerk *clerksim.Clerk) error {
+	for role, permissions := range g.Grant {
+		if err := clerk.DefineRole(role, strings.Split(permissions, ",")...); err != nil {
+			return fmt.Errorf("grant %s: %w", role, err)
+		}
+	}
+	return nil
 }
 
 func (v *simRunVerb) Run(ctx context.Context) error {
@@ -52,7 +68,15 @@ func (v *simRunVerb) Run(ctx context.Context) error {
 	parts.Go(func() error {
 		return demo.Serve(running, v.Listen, clerk, func(addr string) { v.show(addr, clerk) })
 	})
-	parts.Go(func() error { return v.send(running, clerk.Next) })
+	parts.Go(func() error {
+		if err := v.send(running, clerk.NextFounding); err != nil {
+			return err
+		}
+		if err := v.apply(clerk); err != nil {
+			return err
+		}
+		return v.send(running, clerk.Next)
+	})
 	parts.Go(func() error { return demo.Courier(running, v.sender(), clerk) })
 	if err := parts.Wait(); !errors.Is(err, context.Canceled) || ctx.Err() == nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -84,17 +85,21 @@ func TestSimThatListensMintsServesAndTells(t *testing.T) {
 	t.Parallel()
 	e := newEndpoint(t)
 	sim := start(t, "sim", "--listen", "127.0.0.1:0", "--url", e.URL, "--secret", testSecret, "--users", "8", "--organizations", "2", "--changes=-1", "--rate", "0",
-		"--compress", "1e6")
+		"--compress", "1e6", "--grant", "org:admin=org:orders:read,org:orders:manage")
 	keys := sim.line(t, "keys")
 	secretKey := sim.line(t, "secret key")
 	address := strings.TrimSuffix(keys, "/.well-known/jwks.json")
 	e.await(t, "organization.created", 2)
 	e.await(t, "organizationMembership.created", 2)
+	e.await(t, "role.updated", 1) // the grant
 
 	claims := verify(t, keys, tokenOf(t, address, "--role", "org:admin", "--client", "ios", "--version", "1"))
 	user, org := claims["sub"].(string), claims["org_id"].(string)
 	if claims["azp"] != nil || claims["org_role"] != "org:admin" {
 		t.Errorf("%v", claims)
+	}
+	if held := fmt.Sprint(claims["org_permissions"]); held != "[org:orders:manage org:orders:read]" && held != "[org:orders:read org:orders:manage]" {
+		t.Errorf("granted: %s", held)
 	}
 	if claims := verify(t, keys, tokenOf(t, address, "--user", user, "--org", org, "--lifetime", "5s")); claims["exp"].(float64)-claims["iat"].(float64) != 5 {
 		t.Errorf("%v", claims)
