@@ -67,23 +67,25 @@ func (v *devVerb) stand(ctx context.Context, s *demo.Stack) error {
 	return parts.Wait()
 }
 
+// show prints commands under the name that this one was started by, so that they can be pasted: make dev runs bin/clerkstream, which is in no PATH.
 func (v *devVerb) show(s *demo.Stack, programs []*program) {
+	token := fmt.Sprintf("%s sim token --sim-url %s --role org:admin", os.Args[0], s.SimURL())
 	fmt.Printf(`
 webhook endpoint  %s
 signing secret    %s
-read model        psql '%s' -c 'select id, primary_email, banned from clerk.users limit 5'
+read model        psql '%s' -c 'select id, primary_email, banned from clerk.users order by updated_at desc limit 5'
 stream            NATS_URL=%s, stream CLERK_DEFAULT
 ingest metrics    http://%s/metrics
-send one event    clerkstream send user.created --url %s --secret %s
+send one event    %s send user.created --url %s --secret %s
 
 Clerk's keys      %s/.well-known/jwks.json, issuer %s
 secret key        %s
-a token           clerkstream sim token --sim-url %[8]s --role org:admin
-`, s.WebhookURL(), s.Secret, s.DatabaseURL(), s.NATSURL(), s.Ingest.OpsAddr(), s.WebhookURL(), s.Secret, s.SimURL(), s.Clerk().Issuer(), s.Clerk().SecretKey())
+a token           %s
+`, s.WebhookURL(), s.Secret, s.DatabaseURL(), s.NATSURL(), s.Ingest.OpsAddr(), os.Args[0], s.WebhookURL(), s.Secret, s.SimURL(), s.Clerk().Issuer(), s.Clerk().SecretKey(), token)
 	for _, p := range programs {
 		fmt.Printf("%-17s %s\n", p.name, p.url())
 		if p.name == "gateway" {
-			fmt.Printf("%-17s curl -H \"Authorization: Bearer $(clerkstream sim token --sim-url %s --role org:admin)\" %s/orders\n", "try it", s.SimURL(), p.url())
+			fmt.Printf("%-17s curl -H \"Authorization: Bearer $(%s)\" %s/orders\n", "try it", token, p.url())
 		}
 	}
 	fmt.Print("\nEverything lives in a temporary folder and goes with this process. Stop it with Ctrl-C.\n\n")
