@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	testkit.Main(m, &stack)
 }
 
-// bed is one test's stream and database. The table effects is the service's own; nothing keeps it from holding an effect twice.
+// bed is one test's stream and, where handlers are to have effects, its database. The table effects is the service's own; nothing keeps it from holding an effect twice.
 type bed struct {
 	*testkit.Log
 	url  string
@@ -37,7 +37,8 @@ const effects = `create table effects (handler text not null, event_id text not 
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	b := &bed{Log: stack.Log(t), url: stack.Database(t)}
+	b := newLog(t)
+	b.url = stack.Database(t)
 	var err error
 	if b.pool, err = pgxpool.New(t.Context(), b.url); err != nil {
 		t.Fatal(err)
@@ -47,6 +48,12 @@ func newBed(t *testing.T) *bed {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// newLog is a bed without a database: making one takes longer than most tests that need none.
+func newLog(t *testing.T) *bed {
+	t.Helper()
+	return &bed{Log: stack.Log(t)}
 }
 
 // config begins at the stream's beginning and does not wait long for anything.

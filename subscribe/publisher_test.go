@@ -26,7 +26,7 @@ func (b *bed) ownStream(t *testing.T, c jetstream.StreamConfig) jetstream.Stream
 
 func TestAPublishedMessageIsStoredOnceUnderItsID(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newLog(t)
 	stream := b.ownStream(t, jetstream.StreamConfig{})
 	p := NewPublisher(b.JS, PublisherConfig{Stream: "OWN_" + b.Instance})
 	m := message.NewMessage("order_1", []byte("hello"))
@@ -61,7 +61,7 @@ func TestAPublishedMessageIsStoredOnceUnderItsID(t *testing.T) {
 
 func TestPublishFailsWhenNoStreamAcknowledges(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newLog(t)
 	b.ownStream(t, jetstream.StreamConfig{MaxMsgs: 1, Discard: jetstream.DiscardNew})
 	p := NewPublisher(b.JS, PublisherConfig{})
 	topic := b.Instance + ".own.made"
@@ -83,7 +83,7 @@ func TestPublishFailsWhenNoStreamAcknowledges(t *testing.T) {
 
 func TestPublishObeysTheMessagesContext(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newLog(t)
 	// Somebody listens and never answers.
 	topic := b.Instance + ".silence"
 	if _, err := b.JS.Conn().SubscribeSync(topic); err != nil {
@@ -109,7 +109,7 @@ func TestPublishObeysTheMessagesContext(t *testing.T) {
 
 func TestWhatAServiceMayNotPublish(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newLog(t)
 	p := NewPublisher(b.JS, PublisherConfig{})
 	if err := p.Publish("clerk."+b.Instance+".user.user_1.banned", message.NewMessage("1", nil)); !errors.Is(err, ErrReserved) {
 		t.Errorf("in Clerk's name: %v", err)

@@ -66,7 +66,7 @@ func (b *bed) info(t testing.TB) *jetstream.ConsumerInfo {
 
 func TestAMessageTellsAllThatNATSKnows(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newLog(t)
 	e := b.Event("msg_1", testkit.Body("user.created", now, testkit.Data{"id": "user_1"}))
 	e.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	b.user(t, "msg_0", "created", "user_0")
@@ -98,7 +98,7 @@ func TestAMessageTellsAllThatNATSKnows(t *testing.T) {
 
 func TestAHeaderCannotPassItselfOffAsTheMessagesPlace(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newLog(t)
 	b.PublishMessage(t, &nats.Msg{Subject: "clerk." + b.Instance + ".user.user_1.created", Header: nats.Header{
 		MetaSubject: {"clerk.other.user.user_2.deleted"}, MetaSequence: {"77"}, "X-Many": {"one", "two"},
 	}, Data: []byte("\xff not JSON")})
@@ -115,7 +115,7 @@ func TestAHeaderCannotPassItselfOffAsTheMessagesPlace(t *testing.T) {
 
 func TestANackedMessageComesAgainAfterItsBackoffAndHoldsUpNobody(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newLog(t)
 	first := b.user(t, "msg_1", "created", "user_1")
 	b.user(t, "msg_2", "updated", "user_1")
 	waits := []time.Duration{300 * time.Millisecond, 600 * time.Millisecond}
@@ -146,7 +146,7 @@ func TestANackedMessageComesAgainAfterItsBackoffAndHoldsUpNobody(t *testing.T) {
 func TestALongHandlerKeepsItsMessagesAndThoseThatWait(t *testing.T) {
 	t.Parallel()
 	const ackWait = 150 * time.Millisecond
-	b := newBed(t)
+	b := newLog(t)
 	b.user(t, "msg_1", "created", "user_1")
 	b.user(t, "msg_2", "updated", "user_1")
 	_, messages := b.open(t, ackWait, SubscriberConfig{})
@@ -183,7 +183,7 @@ func TestALongHandlerKeepsItsMessagesAndThoseThatWait(t *testing.T) {
 
 func TestAnAckIsConfirmedBeforeTheLaneGoesOn(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newLog(t)
 	const messagesOfOne = 50
 	for i := range messagesOfOne {
 		b.user(t, fmt.Sprintf("msg_%d", i), "updated", "user_1")
@@ -202,7 +202,7 @@ func TestAnAckIsConfirmedBeforeTheLaneGoesOn(t *testing.T) {
 func TestEntitiesGoSideBySideAndEachInOrder(t *testing.T) {
 	t.Parallel()
 	const parallel, entities, rounds = 4, 8, 25
-	b := newBed(t)
+	b := newLog(t)
 	for i := range entities * rounds {
 		b.user(t, fmt.Sprintf("msg_%d", i), "updated", fmt.Sprintf("user_%d", i%entities))
 	}
@@ -246,7 +246,7 @@ func TestEntitiesGoSideBySideAndEachInOrder(t *testing.T) {
 func TestCloseWaitsForWhatIsInHandAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	const count = 200
-	b := newBed(t)
+	b := newLog(t)
 	for i := range count {
 		b.user(t, fmt.Sprintf("msg_%d", i), "updated", fmt.Sprintf("user_%d", i%20))
 	}
@@ -298,7 +298,7 @@ func TestCloseWaitsForWhatIsInHandAndLosesNothing(t *testing.T) {
 
 func TestAHandlerThatNeverEndsIsCancelledAndItsMessageComesAgain(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newLog(t)
 	b.user(t, "msg_1", "created", "user_1")
 	s, messages := b.open(t, 100*time.Millisecond, SubscriberConfig{CloseTimeout: 50 * time.Millisecond})
 	m := next(t, messages)
@@ -321,7 +321,7 @@ func TestAHandlerThatNeverEndsIsCancelledAndItsMessageComesAgain(t *testing.T) {
 
 func TestACopyOfWhatIsInHandIsNotBegun(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newLog(t)
 	b.user(t, "msg_1", "created", "user_1")
 	_, messages := b.open(t, time.Minute, SubscriberConfig{})
 	inHand := next(t, messages)
@@ -347,7 +347,7 @@ func TestACopyOfWhatIsInHandIsNotBegun(t *testing.T) {
 
 func TestASubscriptionThatCannotGoOnSaysWhy(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newLog(t)
 	b.user(t, "msg_1", "created", "user_1")
 	lost := make(chan error, 1)
 	_, messages := b.open(t, time.Minute, SubscriberConfig{Lost: func(err error) { lost <- err }})
@@ -365,7 +365,7 @@ func TestASubscriptionThatCannotGoOnSaysWhy(t *testing.T) {
 
 func TestSubscribingToWhatCannotBeAcknowledgedFails(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newLog(t)
 	s := NewSubscriber(b.JS, SubscriberConfig{Stream: b.stream()})
 	if _, err := s.Subscribe(t.Context(), "nobody"); !errors.Is(err, jetstream.ErrConsumerNotFound) {
 		t.Errorf("no consumer: %v", err)
@@ -387,7 +387,7 @@ func TestSubscribingToWhatCannotBeAcknowledgedFails(t *testing.T) {
 
 func TestABrokerThatComesBackIsReadOn(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newLog(t)
 	nc, err := nats.Connect(b.URL, nats.ReconnectWait(10*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)

@@ -84,5 +84,10 @@ func TestWhoIsTakenInAgainComesInAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.eventually(t, 1, `select count(*) from clerk.organization_memberships where organization_id = $1 and user_id = $2`, acme.id, acme.member)
-	b.newToken(t, clerksim.TokenSpec{User: acme.member, Org: acme.id}).expect(t, http.MethodGet, "/orders", "", http.StatusOK, nil)
+	again := b.newToken(t, clerksim.TokenSpec{User: acme.member, Org: acme.id})
+	// In a service's first seconds a refusal is remembered for one. Clerk's clients then fetch a newer token.
+	if got := again.do(t, http.MethodGet, "/orders", ""); got.code() == "token_outdated" {
+		again = b.newToken(t, clerksim.TokenSpec{User: acme.member, Org: acme.id})
+	}
+	again.expect(t, http.MethodGet, "/orders", "", http.StatusOK, nil)
 }
