@@ -72,17 +72,7 @@ func Listen(ctx context.Context, c Config, to Subscriber) error {
 	if err != nil {
 		return fmt.Errorf("listen to change feed: %w", err)
 	}
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 5*time.Second
-	for ctx.Err() == nil {
-		if l.session(ctx) {
-			pause.Reset()
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause.NextBackOff()):
-		}
-	}
+	l.run(ctx)
 	return nil
 }
 
@@ -91,6 +81,8 @@ type listener struct {
 	Config
 	target *pgx.ConnConfig
 	to     Subscriber
+	// asked is when Postgres last heard from us: what it sends us does not count for idle_session_timeout.
+	asked time.Time
 }
 
 func newListener(c Config, to Subscriber) (*listener, error) {
@@ -107,6 +99,21 @@ func newListener(c Config, to Subscriber) (*listener, error) {
 	target.RuntimeParams["application_name"] = "clerkstream change feed " + c.Schema
 	target.RuntimeParams["idle_session_timeout"] = fmt.Sprint(max(sessionTimeout, 4*c.Idle).Milliseconds())
 	return &listener{Config: c, target: target, to: to}, nil
+}
+
+// run is session after session until ctx ends.
+func (l *listener) run(ctx context.Context) {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 5*time.Second
+	for ctx.Err() == nil {
+		if l.session(ctx) {
+			pause.Reset()
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause.NextBackOff()):
+		}
+	}
 }
 
 // session listens on one connection until it fails or ctx ends. heard says that the connection stood.
@@ -150,6 +157,7 @@ func (l *listener) connect(ctx context.Context) (*pgx.Conn, error) {
 		_ = conn.Close(ctx)
 		return nil, fmt.Errorf("listen on %s: %w", Channel(l.Schema), err)
 	}
+	l.asked = time.Now()
 	return conn, nil
 }
 
@@ -163,7 +171,9 @@ func (l *listener) next(ctx context.Context, conn *pgx.Conn) error {
 		return ctx.Err()
 	case err == nil:
 		l.to.Changed(l.read(ctx, n.Payload))
-		return nil
+		if time.Since(l.asked) < l.Idle {
+			return nil
+		}
 	case idle.Err() == nil || conn.IsClosed():
 		return fmt.Errorf("wait for a notice: %w", err)
 	}
@@ -172,6 +182,7 @@ func (l *listener) next(ctx context.Context, conn *pgx.Conn) error {
 	if err := conn.Ping(bounded); err != nil {
 		return fmt.Errorf("ping: %w", err)
 	}
+	l.asked = time.Now()
 	return nil
 }
 

@@ -141,6 +141,31 @@ func TestAnIdleFeedStaysConnected(t *testing.T) {
 	d.reads(t, "connected, 1 map[]")
 }
 
+// What Postgres sends does not count for idle_session_timeout: without a ping a listener that always hears something would be cut off.
+func TestABusyFeedIsPingedToo(t *testing.T) {
+	t.Parallel()
+	database := stack.Database(t)
+	conn := testkit.Connect(t, database)
+	d := &diary{}
+	start(t, Config{URL: database, Idle: 300 * time.Millisecond}, d)
+	d.reads(t, "connected")
+	asked := func() (at time.Time) {
+		err := conn.QueryRow(t.Context(), `select query_start from pg_stat_activity where application_name = 'clerkstream change feed clerk' and datname = current_database()`).Scan(&at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	begin := asked()
+	testkit.Eventually(t, func() error {
+		notify(t, conn, "clerk", `{"sequence":1}`)
+		if !asked().After(begin) {
+			return fmt.Errorf("no ping in %d notices", strings.Count(d.String(), "map"))
+		}
+		return nil
+	})
+}
+
 func TestAPeerThatFallsSilentIsLost(t *testing.T) {
 	t.Parallel()
 	wire := newWire(t, stack.Database(t))
