@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	broker "github.com/clerkstream/clerkstream/deploy/nats"
 	"github.com/clerkstream/clerkstream/internal/ingest"
@@ -188,22 +189,39 @@ func TestAnotherStreamsAcknowledgementDoesNotCount(t *testing.T) {
 	server := startBroker(t, natsserver.Options{}, "default")
 	js := operator(t, server.URL())
 	x := ready(t, config(server.URL()))
-	if err := js.DeleteStream(t.Context(), "CLERK_DEFAULT"); err != nil {
-		t.Fatal(err)
-	}
 	foreign, err := broker.StreamConfig("default", broker.Settings{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	foreign.Name = "FOREIGN"
-	stream, err := js.CreateStream(t.Context(), foreign)
-	if err != nil {
+	// While it deletes its only stream the server removes the folder of all streams too, and may so fail to create another one.
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "NEIGHBOUR", Subjects: []string{"neighbour.>"}}); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, "delivery", x.send(t, delivery{}), 503, "append_refused")
-	if info, err := stream.Info(t.Context()); err != nil || info.State.Msgs != 0 {
-		t.Errorf("the other stream holds %d messages (%v)", info.State.Msgs, err)
-	}
+	// A look at the streams between the exchange and the delivery finds ours missing before anything is appended: then once more.
+	await(t, "a delivery that was appended", func() bool {
+		if err := js.DeleteStream(t.Context(), "CLERK_DEFAULT"); err != nil {
+			t.Fatal(err)
+		}
+		stream, err := js.CreateStream(t.Context(), foreign)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := x.send(t, delivery{})
+		if info, err := stream.Info(t.Context()); err != nil || info.State.Msgs != 0 {
+			t.Errorf("the other stream holds %d messages (%v)", info.State.Msgs, err)
+		}
+		if got.code != "not_ready" {
+			expect(t, "delivery", got, 503, "append_refused")
+			return true
+		}
+		if err := js.DeleteStream(t.Context(), foreign.Name); err != nil {
+			t.Fatal(err)
+		}
+		provision(t, js, "default")
+		x.awaitReady(t)
+		return false
+	})
 }
 
 func TestAFullStreamRefuses(t *testing.T) {
