@@ -146,9 +146,7 @@ func (f *flags) config(all []projections.Projection, p *settings.Problems, env s
 	if t.PrivateMetadata {
 		chosen = projections.WithPrivateMetadata(chosen)
 	}
-	if url := env.Secret(p, "DATABASE_URL"); url != "" {
-		t.DatabaseURL = url
-	}
+	t.DatabaseURL = env.FlagOrSecret(p, "DATABASE_URL", t.DatabaseURL)
 	t.NATS.Resolve(env, p)
 	return Config{
 		Service: t.Service, Schema: t.Schema, Instance: t.Instance, Projections: chosen, DatabaseURL: t.DatabaseURL,

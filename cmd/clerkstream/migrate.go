@@ -17,10 +17,7 @@ type migrateVerb struct {
 
 func (v *migrateVerb) Run(ctx context.Context) error {
 	var problems settings.Problems
-	if url := settings.Env(os.LookupEnv).Secret(&problems, "DATABASE_URL"); url != "" {
-		v.DatabaseURL = url
-	}
-	if v.DatabaseURL == "" {
+	if v.DatabaseURL = settings.Env(os.LookupEnv).FlagOrSecret(&problems, "DATABASE_URL", v.DatabaseURL); v.DatabaseURL == "" {
 		problems.Add("DATABASE_URL", "is missing")
 	}
 	if err := problems.Err(); err != nil {

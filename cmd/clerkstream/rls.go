@@ -41,7 +41,7 @@ func (v *rlsProtectVerb) Run(ctx context.Context) error {
 	if v.OrgColumn == "" && v.UserColumn == "" {
 		problems.Add("--org-column", "is missing, and --user-column too: whom do the rows belong to?")
 	}
-	if v.DatabaseURL = databaseURL(v.DatabaseURL, &problems); v.Apply && v.DatabaseURL == "" {
+	if v.DatabaseURL = settings.Env(os.LookupEnv).FlagOrSecret(&problems, "DATABASE_URL", v.DatabaseURL); v.Apply && v.DatabaseURL == "" {
 		problems.Add("DATABASE_URL", "is missing, and --apply needs it")
 	}
 	if err := problems.Err(); err != nil {
@@ -88,7 +88,7 @@ var errFound = errors.New("tenants are not kept apart, or it could not be tried"
 
 func (v *rlsTestVerb) Run(ctx context.Context) error {
 	var problems settings.Problems
-	if v.DatabaseURL = databaseURL(v.DatabaseURL, &problems); v.DatabaseURL == "" {
+	if v.DatabaseURL = settings.Env(os.LookupEnv).FlagOrSecret(&problems, "DATABASE_URL", v.DatabaseURL); v.DatabaseURL == "" {
 		problems.Add("DATABASE_URL", "is missing")
 	}
 	owner := rls.Ownership{OrgColumn: v.OrgColumn, UserColumn: v.UserColumn}
@@ -122,14 +122,6 @@ func (v *rlsTestVerb) print(report *rls.Report) error {
 	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(report)
-}
-
-// databaseURL is the flag or its twin, or what stands in the file.
-func databaseURL(flag string, problems *settings.Problems) string {
-	if url := settings.Env(os.LookupEnv).Secret(problems, "DATABASE_URL"); url != "" && flag == os.Getenv("DATABASE_URL") {
-		return url
-	}
-	return flag
 }
 
 // withConnection opens one connection and closes it even when ctx has ended.

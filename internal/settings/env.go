@@ -38,6 +38,16 @@ func (e Env) Secret(p *Problems, name string) string {
 	return strings.TrimSpace(string(content))
 }
 
+// FlagOrSecret is the value of a flag whose twin is the variable, or what Secret returns. The flag wins: who names something on the command line means
+// that one, whatever the environment is set up for.
+func (e Env) FlagOrSecret(p *Problems, name, flag string) string {
+	// The parser has taken the variable for the flag where no flag was given.
+	if flag != "" && flag != e.get(name) {
+		return flag
+	}
+	return e.Secret(p, name)
+}
+
 // List splits a value at commas and white space, so that a list reads the same in a variable and in a file with one entry a line.
 func List(value string) []string {
 	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })

@@ -67,6 +67,27 @@ func TestParseReportsAnUnknownFlagAndPrintsHelp(t *testing.T) {
 	}
 }
 
+func TestAFlagWinsOverItsTwinAndTheTwinsFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("of-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ flag, variable, file, want string }{
+		{"of-flag", "of-variable", "", "of-flag"},
+		{"of-flag", "", file, "of-flag"},
+		{"of-variable", "of-variable", "", "of-variable"}, // the parser has taken the variable for the flag
+		{"", "", file, "of-file"},
+		{"", "", "", ""},
+	} {
+		var p settings.Problems
+		got := env(map[string]string{"S": c.variable, "S_FILE": c.file}).FlagOrSecret(&p, "S", c.flag)
+		if got != c.want || p.Err() != nil {
+			t.Errorf("%+v: %q, %v", c, got, p.Err())
+		}
+	}
+}
+
 func TestSecretComesFromTheVariableOrItsFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "secret")
