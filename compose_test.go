@@ -55,11 +55,21 @@ func sourceOf(program string) string {
 
 func TestTheImageHasEveryProgram(t *testing.T) {
 	t.Parallel()
-	dockerfile := readFiles(t, "Dockerfile")
+	built := strings.Fields(readFiles(t, "Dockerfile"))
+	leftOut := regexp.MustCompile(`(?m)^[\w/]+/$`).FindAllString(readFiles(t, ".dockerignore"), -1)
 	for name, s := range compose(t).Services {
-		if source := sourceOf(append(s.Command, "")[0]); s.Build != nil && strings.HasPrefix(source, "examples/") && !strings.Contains(dockerfile, " ./"+source+"\n") &&
-			!strings.Contains(dockerfile, " ./"+source+" ") {
+		if s.Build == nil {
+			continue
+		}
+		source := sourceOf(s.Command[0])
+		if strings.HasPrefix(source, "examples/") && !slices.Contains(built, "./"+source) {
 			t.Errorf("%s runs %s, which the Dockerfile does not build", name, source)
+		}
+		for _, p := range linked(t, source) {
+			folder := strings.TrimPrefix(p.ImportPath, module+"/") + "/"
+			if slices.ContainsFunc(leftOut, func(pattern string) bool { return strings.HasPrefix(folder, pattern) }) {
+				t.Errorf("%s needs %s, which .dockerignore leaves out", name, folder)
+			}
 		}
 	}
 }
@@ -245,19 +255,23 @@ func dotEnv(t *testing.T) map[string]string {
 	return environment
 }
 
-// literals is every string in the code that a binary links of ours: names of variables stand in calls and in struct tags.
-func literals(t *testing.T, binary string) string {
+// linked are the packages of ours that a binary is made of, itself among them.
+func linked(t *testing.T, binary string) []goPackage {
 	t.Helper()
-	packages := loadPackages(t)
+	packages := slices.Clone(loadPackages(t))
 	main := slices.IndexFunc(packages, func(p goPackage) bool { return p.ImportPath == qualified(binary) })
 	if main < 0 {
 		t.Fatalf("no package %s", binary)
 	}
+	needed := append(slices.Clone(packages[main].Deps), packages[main].ImportPath)
+	return slices.DeleteFunc(packages, func(p goPackage) bool { return !slices.Contains(needed, p.ImportPath) })
+}
+
+// literals is every string in the code that a binary links of ours: names of variables stand in calls and in struct tags.
+func literals(t *testing.T, binary string) string {
+	t.Helper()
 	var found strings.Builder
-	for _, p := range packages {
-		if p.ImportPath != packages[main].ImportPath && !slices.Contains(packages[main].Deps, p.ImportPath) {
-			continue
-		}
+	for _, p := range linked(t, binary) {
 		for _, file := range p.GoFiles {
 			source := []byte(readFiles(t, filepath.Join(p.Dir, file)))
 			var s scanner.Scanner

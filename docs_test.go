@@ -23,7 +23,7 @@ func TestTheCatalogueInTheDocsNamesEveryType(t *testing.T) {
 	}
 }
 
-var link = regexp.MustCompile(`\]\(([^)#:]+)\)`)
+var link = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 
 func TestTheLinksOfTheDocsLeadSomewhere(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,7 @@ func sent(method string, headers ...string) *http.Request {
 func TestWhereTokensComeFrom(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	v := b.verifier(t, func(cfg *auth.Config) { cfg.Issuers = []*auth.KeySet{b.staticKeys(t)} })
+	v := b.verifier(t)
 	elsewhere := newBedWith(t, clerksim.ClerkConfig{Issuer: "https://another.example.com", Key: secondKey()})
 
 	mine := map[string]any{"sub": "user_2mine", "sid": "sess_2mine"}

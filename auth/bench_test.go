@@ -47,7 +47,7 @@ func bareVerification(b testing.TB, parse parser, token string) func() {
 //
 //	go test ./auth -run '^$' -bench Bare -benchtime 20x
 func BenchmarkVerifyAgainstBareJOSE(b *testing.B) {
-	const round = 500 // tokens: a fortieth of a second
+	const round = 500 // tokens: some hundredths of a second
 	bed := newBed(b)
 	keys := bed.keySet(b)
 	if err := keys.Refresh(b.Context()); err != nil {

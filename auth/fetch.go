@@ -79,7 +79,7 @@ func (s *KeySet) run(f *fetch) {
 	if err != nil {
 		f.err = fmt.Errorf("fetch the keys of %s: %w", s.cfg.Issuer, err)
 		s.metrics.failed.Inc()
-		s.cfg.Log.ErrorContext(ctx, "keys not fetched", "issuer", s.cfg.Issuer, "err", err)
+		s.cfg.Log.ErrorContext(ctx, "keys not fetched", "issuer", s.cfg.Issuer, "error", err)
 		return
 	}
 	// The age counts from before the request: the answer may have been on its way for long.

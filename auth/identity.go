@@ -8,7 +8,7 @@ import (
 )
 
 // Identity is who is calling, as a verified token says it. It is read-only once made, and safe for concurrent use. It keeps the decoded
-// token (at most [DefaultMaxTokenBytes]) in memory, for its strings are parts of it.
+// token (at most [Config].MaxTokenBytes) in memory, for its strings are parts of it.
 type Identity struct {
 	User    string // user_…
 	Session string // sess_…

@@ -41,7 +41,7 @@ type KeySetConfig struct {
 	// RefreshAfter is the age from which the keys are fetched again behind a request that has a good key. Default: 5 minutes, at most half
 	// of MaxAge.
 	RefreshAfter time.Duration
-	// MinInterval lies between two fetches, whatever key ids are asked for. Default: 10 seconds.
+	// MinInterval lies between two fetches, whatever key ids are asked for. Default: 10 seconds, at most RefreshAfter.
 	MinInterval time.Duration
 	// MaxAge is the age from which keys are no longer used, when they cannot be fetched: how long a withdrawn key may live on while its
 	// issuer cannot be reached. Default: 1 hour.

@@ -13,7 +13,7 @@ const (
 
 	// outcomeAccepted stands beside the codes.
 	outcomeAccepted = "accepted"
-	// alertAmbiguous: see claims.permissions.
+	// alertAmbiguous: see masksClaim.permissions.
 	alertAmbiguous = "permissions_ambiguous"
 )
 

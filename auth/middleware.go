@@ -53,7 +53,7 @@ func (o *options) refused(r *http.Request, code Code, err error) {
 	}
 	attrs := []any{"code", string(code), "method", r.Method}
 	if cause := causeOf(err); cause != nil {
-		attrs = append(attrs, "err", cause)
+		attrs = append(attrs, "error", cause)
 	}
 	o.log.Log(r.Context(), level, "request refused", attrs...)
 }

@@ -156,13 +156,7 @@ func (o *opened) untilConnected(t testing.TB) {
 // untilHeard waits until the notice of a message was taken in.
 func (o *opened) untilHeard(t complainer, sequence uint64) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for o.heard.Load() < sequence {
-		if time.Now().After(deadline) {
-			t.Fatalf("notice %d was not heard; the last was %d", sequence, o.heard.Load())
-		}
-		time.Sleep(100 * time.Microsecond) //nolint:forbidigo // polls with a deadline
-	}
+	soon(t, fmt.Sprintf("notice %d is not heard", sequence), func() bool { return o.heard.Load() >= sequence })
 }
 
 // lookups counts them by whether memory had the answer.
@@ -198,10 +192,16 @@ func (o *opened) metric(t testing.TB, name, label string) (n float64) {
 // untilSettled waits until the values of every notice are known. Until then nothing found by a value is used, and no stamp is needed.
 func (o *opened) untilSettled(t complainer) {
 	t.Helper()
+	soon(t, "notices are not settled", func() bool { return !o.settling.open() })
+}
+
+// soon waits for something that is a matter of microseconds. testkit.Eventually takes no property, and looks too seldom for one.
+func soon(t complainer, complaint string, done func() bool) {
+	t.Helper()
 	deadline := time.Now().Add(time.Minute)
-	for o.settling.open() {
+	for !done() {
 		if time.Now().After(deadline) {
-			t.Fatalf("notices are not settled")
+			t.Fatalf("%s", complaint)
 		}
 		time.Sleep(100 * time.Microsecond) //nolint:forbidigo // polls with a deadline
 	}

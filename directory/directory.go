@@ -90,13 +90,6 @@ func (d *Directory) checkReader(ctx context.Context) error {
 	return nil
 }
 
-// by looks up what a value leads to. It is said before the reading that such values are wanted, so that a notice before which nobody wanted them
-// is one that the reading sees.
-func (d *Directory) by(ctx context.Context, k key) (*entry, error) {
-	d.settling.want(k.what)
-	return d.get(ctx, k)
-}
-
 // elapsed is the time of day for entries: nanoseconds since the Directory was made, plus one.
 func (d *Directory) elapsed() int64 { return int64(d.config.Now().Sub(d.began)) + 1 }
 

@@ -1,6 +1,10 @@
 package directory
 
-import "unicode/utf8"
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
 
 // what is a way to look something up.
 type what uint8
@@ -33,9 +37,7 @@ var (
 	byValue = []what{userByExternalID, usersByEmail, organizationBySlug, organizationByDomain}
 )
 
-func (w what) isByValue() bool {
-	return w == userByExternalID || w == usersByEmail || w == organizationBySlug || w == organizationByDomain
-}
+func (w what) isByValue() bool { return slices.Contains(byValue, w) }
 
 // key is one lookup: b is a membership's user.
 type key struct {
@@ -66,13 +68,5 @@ func (k key) plausible() bool { return plausible(k.a) && (k.what != membershipOf
 
 // plausible is false for what no row can have, and neither Postgres nor the memory should be bothered with.
 func plausible(s string) bool {
-	if s == "" || len(s) > longest || !utf8.ValidString(s) {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] == 0 {
-			return false
-		}
-	}
-	return true
+	return s != "" && len(s) <= longest && utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }

@@ -52,7 +52,7 @@ func (d *Directory) OrganizationByDomain(ctx context.Context, domain string) (Or
 }
 
 func (d *Directory) organizationBy(ctx context.Context, k key) (Organization, error) {
-	e, err := d.by(ctx, k)
+	e, err := d.get(ctx, k)
 	if err != nil {
 		return Organization{}, err
 	}

@@ -19,13 +19,15 @@ func (d *Directory) get(ctx context.Context, k key) (*entry, error) {
 		return &entry{}, nil
 	}
 	d.metrics.misses[k.what].Inc()
+	// Before the reading, so that a notice before which nobody wanted such values is one that the reading sees.
+	d.settling.want(k.what)
 	return d.read(ctx, k)
 }
 
 // usable says that an entry may be the answer now. The stamps are looked at last: who settles a notice, and who hears the feed stand again, first writes
 // them and then says so.
 func (d *Directory) usable(k key, e *entry) bool {
-	if k.what.isByValue() && d.settling.open() && !d.config.switches.unsettled {
+	if d.settling.open() && k.what.isByValue() && !d.config.switches.unsettled {
 		return false
 	}
 	return d.feed.vouchesFor(e) && d.cache.unchanged(k, e)

@@ -14,8 +14,8 @@ import (
 // this address" must end with it. So the changed entities' values are read, and touched as if the notice had named them. From the notice until then
 // nothing that was found by a value is used; that is a fraction of a millisecond, unless Postgres has no connection to spare.
 type settling struct {
-	// wanted says which values anybody ever looked for: nothing is read for the sake of others.
-	wantedUsers, wantedSlugs, wantedDomains atomic.Bool
+	// wanted says what anybody ever looked for: no values are read for the sake of others.
+	wanted [whats]atomic.Bool
 	// unsettled is how many notices are about values that nobody knows yet.
 	unsettled atomic.Int64
 	woken     chan struct{}
@@ -51,28 +51,17 @@ func newSettling() *settling { return &settling{woken: make(chan struct{}, 1)} }
 
 func (s *settling) open() bool { return s.unsettled.Load() > 0 }
 
-func (s *settling) want(w what) {
-	wanted := &s.wantedUsers
-	switch w {
-	case organizationBySlug:
-		wanted = &s.wantedSlugs
-	case organizationByDomain:
-		wanted = &s.wantedDomains
-	}
-	if !wanted.Load() { // or every lookup on every processor would write to one place
-		wanted.Store(true)
-	}
-}
+func (s *settling) want(w what) { s.wanted[w].Store(true) }
 
 // of picks from a notice what has values that are wanted.
 func (s *settling) of(changes map[string][]string) (c changed) {
-	if s.wantedUsers.Load() {
+	if s.wanted[userByExternalID].Load() || s.wanted[usersByEmail].Load() {
 		c.users = changes[string(KindUsers)]
 	}
-	if s.wantedSlugs.Load() {
+	if s.wanted[organizationBySlug].Load() {
 		c.slugs = changes[string(KindOrganizations)]
 	}
-	if s.wantedDomains.Load() {
+	if s.wanted[organizationByDomain].Load() {
 		c.domains, c.owners = changes[string(KindOrganizationDomains)], changes[string(KindOrganizations)]
 	}
 	return c

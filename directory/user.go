@@ -55,7 +55,7 @@ func (d *Directory) User(ctx context.Context, id string) (User, error) {
 // UserByExternalID is the user whom the application knows by an id of its own, or ErrNotFound. Clerk keeps external ids unique; while one moves from a
 // user to another and only half of it has arrived, it is the user that changed last.
 func (d *Directory) UserByExternalID(ctx context.Context, externalID string) (User, error) {
-	e, err := d.by(ctx, key{what: userByExternalID, a: externalID})
+	e, err := d.get(ctx, key{what: userByExternalID, a: externalID})
 	if err != nil {
 		return User{}, err
 	}
@@ -74,7 +74,7 @@ type EmailHolder struct {
 // UsersByEmail is everybody who lists the address: those who have proven it first, of equals who changed last. An address is not unique. It is
 // matched without regard to the case of ASCII letters. Nobody is no error. No more than a hundred are listed.
 func (d *Directory) UsersByEmail(ctx context.Context, address string) ([]EmailHolder, error) {
-	e, err := d.by(ctx, key{what: usersByEmail, a: lowerASCII(address)})
+	e, err := d.get(ctx, key{what: usersByEmail, a: lowerASCII(address)})
 	if err != nil {
 		return nil, err
 	}

@@ -68,14 +68,14 @@ type shown struct {
 }
 
 func (l *Lookups) look(ctx context.Context, kind Kind, id string) (s shown, err error) {
+	if !plausible(id) {
+		return s, nil
+	}
 	related := `null::text[]`
 	if kind == KindOrganizationMemberships {
 		related = `array[organization_id, user_id]`
 	}
 	sql := `select updated_at, ` + related + ` from {schema}.` + string(kind) + ` where id = $1`
-	if !plausible(id) {
-		return s, nil
-	}
 	err = l.on.QueryRow(ctx, l.sql(sql), id).Scan(moment{&s.updatedAt}, &s.related)
 	s.there = err == nil
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -4,21 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
-
-	"github.com/clerkstream/clerkstream/events"
 )
-
-// row decodes the event that ingest would make of a body.
-func row(t *testing.T, p Projection, body string) Row {
-	t.Helper()
-	e, _ := events.New(events.Intake{ID: "msg_1", Instance: "test", Source: events.SourceWebhook, Received: time.Now()}, []byte(body))
-	r, err := p.Decode(&e)
-	if err != nil {
-		t.Fatalf("%s: %v", body, err)
-	}
-	return r
-}
 
 func TestAMembershipsRowSaysWhoseItIsAsFarAsItsEventDoes(t *testing.T) {
 	t.Parallel()
@@ -34,7 +20,8 @@ func TestAMembershipsRowSaysWhoseItIsAsFarAsItsEventDoes(t *testing.T) {
 			if verb == "created" && data == `"organization":"of some shape"` {
 				continue // that is no row at all
 			}
-			r := row(t, organizationMemberships(), fmt.Sprintf(`{"type":"organizationMembership.%s","timestamp":1772366400000,"data":{"id":"orgmem_1",%s}}`, verb, data))
+			body := fmt.Appendf(nil, `{"type":"organizationMembership.%s","timestamp":1772366400000,"data":{"id":"orgmem_1",%s}}`, verb, data)
+			r := decode(t, organizationMemberships(), event("msg_1", body))
 			if !slices.Equal(r.Related, want) {
 				t.Errorf("%s, %s: it is related to %q, not %q", verb, data, r.Related, want)
 			}

@@ -51,7 +51,13 @@ func newFeed(generation int, sequence uint64, now time.Time) *feed {
 
 // changed notes the rows of these keys. Past what the notices of one transaction hold it notes nothing more, so that a catch-up pays nothing for it.
 func (f *feed) changed(readModel string, keys []string, rows []projections.Row) {
+	const most = changefeed.MaxNotices * changefeed.MaxPayload
 	if f.flush || len(keys) == 0 {
+		return
+	}
+	// However short the ids are: the map below would be for nothing.
+	if f.size+len(keys)*(&change{}).size() > most {
+		f.flush, f.changes = true, nil
 		return
 	}
 	byKey := make(map[string]*projections.Row, len(rows))
@@ -64,7 +70,7 @@ func (f *feed) changed(readModel string, keys []string, rows []projections.Row) 
 			c.related = row.Related
 			c.at = occurredAt(row.Version, c.at)
 		}
-		if f.size += c.size(); f.size > changefeed.MaxNotices*changefeed.MaxPayload {
+		if f.size += c.size(); f.size > most {
 			f.flush, f.changes = true, nil
 			return
 		}

@@ -96,10 +96,7 @@ func TestOneBatchOfManyRowsTakesTheBulkWay(t *testing.T) {
 func TestReadersHearOfAChangeWhenTheyCanReadIt(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	listener := testkit.Connect(t, b.url)
-	if _, err := listener.Exec(t.Context(), `listen `+FeedChannel("clerk")); err != nil {
-		t.Fatal(err)
-	}
+	listener := listen(t, b)
 	_, _ = b.start(t, b.config())
 	b.Publish(t, "msg_1", testkit.Body("user.created", noon, testkit.Data{"id": "user_1"}))
 	n, err := listener.WaitForNotification(t.Context())

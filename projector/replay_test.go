@@ -86,10 +86,7 @@ func TestAReplayTellsReadersOfTheRowsThatChanged(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	b.project(t, b.config(), b.fill(t, 3, "x"))
-	listener := testkit.Connect(t, b.url)
-	if _, err := listener.Exec(t.Context(), `listen `+FeedChannel("clerk")); err != nil {
-		t.Fatal(err)
-	}
+	listener := listen(t, b)
 	o := b.operator(t, b.config())
 	o.mustReplay(t, ReplayOptions{From: 1})
 	b.exec(t, `delete from clerk_g1.users where id = 'user_1'`)

@@ -46,12 +46,7 @@ func TestSampledVerificationFindsAPlantedChangeAndTellsTheMetric(t *testing.T) {
 	names.mu.Lock()
 	last := names.all[len(names.all)-1]
 	names.mu.Unlock()
-	testkit.Eventually(t, func() error {
-		if at := value[int64](t, b, `select sequence from clerkstream.checkpoints`); at < int64(last.sequence) {
-			return fmt.Errorf("applied up to %d of %d", at, last.sequence)
-		}
-		return nil
-	})
+	b.until(t, last.sequence)
 
 	// Of the writer's users, whose messages are most of the stream: any round is likely to pick them, however long the rounds before took.
 	id := value[string](t, b, `update clerk_g1.users set first_name = 'planted secret' where id = $1 returning id`, last.id)

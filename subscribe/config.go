@@ -23,7 +23,7 @@ type Config struct {
 	Service string
 	// Instance is the Clerk environment whose stream is read. Default: default.
 	Instance string
-	// JetStream is the connection to the broker, as the user subscriber of deploy/nats. Required. The caller closes it, after Run.
+	// JetStream is the connection to the broker, nats-server 2.14 or newer, as the user subscriber of deploy/nats. Required. The caller closes it, after Run.
 	JetStream jetstream.JetStream
 	// Pool leads to the database with the operational schema, for dead letters. Its login is a member of clerkstream_subscriber. Required.
 	Pool *pgxpool.Pool

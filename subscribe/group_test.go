@@ -150,7 +150,7 @@ func TestAHandlerThatFailsOnceIsTriedAgainAndSucceeds(t *testing.T) {
 
 func TestAPoisonEventBecomesADeadLetterAndTheOthersGoOn(t *testing.T) {
 	t.Parallel()
-	const nul = `{"type":"user.created","object":"event","timestamp":1,"data":{"id":"user_bad","banned":"not a bool"}}`
+	const misshapen = `{"type":"user.created","object":"event","timestamp":1,"data":{"id":"user_bad","banned":"not a bool"}}`
 	for name, tc := range map[string]struct {
 		handle     func(e *events.UserCreated) error
 		reason     string
@@ -180,7 +180,7 @@ func TestAPoisonEventBecomesADeadLetterAndTheOthersGoOn(t *testing.T) {
 			if tc.handle != nil {
 				bad = b.user(t, "msg_bad", "created", "user_bad")
 			} else {
-				bad = b.Publish(t, "msg_bad", []byte(nul))
+				bad = b.Publish(t, "msg_bad", []byte(misshapen))
 			}
 			b.user(t, "msg_2", "created", "user_2")
 			b.settled(t)

@@ -94,11 +94,7 @@ func (b *bed) run(t *testing.T, g *Group) (stop func() error) {
 // reconfigure changes the group's consumer as an operator might.
 func (b *bed) reconfigure(t testing.TB, change func(*jetstream.ConsumerConfig)) {
 	t.Helper()
-	consumer, err := b.JS.Consumer(t.Context(), b.stream(), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := consumer.CachedInfo().Config
+	c := b.info(t).Config
 	change(&c)
 	if _, err := b.JS.UpdateConsumer(t.Context(), b.stream(), c); err != nil {
 		t.Fatal(err)

@@ -173,4 +173,14 @@ func TestAGroupWithoutItsTablesOrItsRoleDoesNotBegin(t *testing.T) {
 	if err := g.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "clerkstream_subscriber") {
 		t.Errorf("without the role: %v", err)
 	}
+	if _, err := owner.Exec(t.Context(), `drop table clerkstream.inbox`); err != nil {
+		t.Fatal(err)
+	}
+	b.pool = owner
+	if g, err = New(b.config(b.noting("once"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "clerkstream migrate") {
+		t.Errorf("without the table: %v", err)
+	}
 }

@@ -20,9 +20,10 @@ type subscription struct {
 	ackWait  time.Duration
 	out      chan *message.Message
 
-	reading  context.Context // until no more is begun
-	handling context.Context // until handlers must give up
-	cancel   func(reading, handling bool)
+	reading      context.Context // until no more is begun
+	stopReading  context.CancelFunc
+	handling     context.Context // until handlers must give up
+	stopHandling context.CancelFunc
 
 	room  chan struct{} // one token for each message that may be here
 	slots chan struct{} // one for each that may be in hand
@@ -41,15 +42,7 @@ func newSubscription(ctx context.Context, js jetstream.JetStream, consumer jetst
 	handling, stopHandling := context.WithCancel(context.WithoutCancel(ctx))
 	return &subscription{
 		js: js, consumer: consumer, config: c, ackWait: consumer.CachedInfo().Config.AckWait,
-		out: make(chan *message.Message), reading: reading, handling: handling,
-		cancel: func(r, h bool) {
-			if r {
-				stopReading()
-			}
-			if h {
-				stopHandling()
-			}
-		},
+		out: make(chan *message.Message), reading: reading, stopReading: stopReading, handling: handling, stopHandling: stopHandling,
 		room: make(chan struct{}, c.Parallel*(1+waitingPerSlot)), slots: make(chan struct{}, c.Parallel),
 		held: map[uint64]*delivery{}, line: map[string][]*delivery{},
 	}
@@ -64,11 +57,11 @@ func (s *subscription) run(stop, kill <-chan struct{}) {
 	watch.Go(func() { s.beat(ended) })
 	err := s.read()
 	// From here on nothing is begun: what waits goes back, what is in hand ends.
-	s.cancel(true, false)
+	s.stopReading()
 	s.lanes.Wait()
 	close(ended)
 	watch.Wait()
-	s.cancel(true, true)
+	s.stopHandling()
 	if err != nil {
 		s.config.Lost(err)
 	}
@@ -77,13 +70,13 @@ func (s *subscription) run(stop, kill <-chan struct{}) {
 func (s *subscription) watch(stop, kill, ended <-chan struct{}) {
 	select {
 	case <-stop:
-		s.cancel(true, false)
+		s.stopReading()
 	case <-ended:
 		return
 	}
 	select {
 	case <-kill:
-		s.cancel(true, true)
+		s.stopHandling()
 	case <-ended:
 	}
 }

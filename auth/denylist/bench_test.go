@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/clerkstream/clerkstream/auth"
-	"github.com/clerkstream/clerkstream/internal/clerksim"
 	"github.com/clerkstream/clerkstream/internal/demo"
 	"github.com/clerkstream/clerkstream/internal/testkit"
 )
@@ -86,7 +84,9 @@ func revoke(ctx context.Context, s *demo.Stack, rate, revocations int) ([]time.D
 				return fmt.Errorf("%s is refused before anything happened: %w", m.user, err)
 			}
 			posted := make(chan error, 1)
-			go func() { posted <- post(ctx, client, s, fmt.Sprint("msg_", i), m.revocation(i)) }()
+			go func() {
+				posted <- testkit.Post(ctx, client, s.WebhookURL(), s.Secret, fmt.Sprint("msg_", i), m.revocation(i))
+			}()
 			for d.Check(ctx, token) == nil {
 				if time.Since(due) > 10*time.Second {
 					return fmt.Errorf("%s still has access: %w", m.user, <-posted)
@@ -112,27 +112,6 @@ func (m member) revocation(i int) []byte {
 	default:
 		return m.membershipEvent("deleted", time.Now(), "org:admin")
 	}
-}
-
-func post(ctx context.Context, client *http.Client, s *demo.Stack, id string, body []byte) error {
-	header, err := clerksim.Sign(s.Secret, id, time.Now(), body)
-	if err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.WebhookURL(), strings.NewReader(string(body)))
-	if err != nil {
-		return err
-	}
-	request.Header = header
-	answer, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	_ = answer.Body.Close()
-	if answer.StatusCode != http.StatusNoContent {
-		return fmt.Errorf("%s: %s", id, answer.Status)
-	}
-	return nil
 }
 
 func quiet(c *Config) { c.Log = slog.New(slog.DiscardHandler) }

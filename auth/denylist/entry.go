@@ -115,30 +115,20 @@ func (e *entries) refuse(id *auth.Identity, issued int64) auth.Code {
 	if len(e.by) == 0 {
 		return ""
 	}
-	if found, ok := e.by[subject{kindUser, id.User, ""}]; ok && issued <= found.until {
-		return found.code
-	}
-	if actor := actorOf(id); actor != "" {
-		if found, ok := e.by[subject{kindUser, actor, ""}]; ok && issued <= found.until {
-			return found.code
+	for _, s := range [...]subject{
+		{kindUser, id.User, ""}, {kindUser, actorOf(id), ""}, {kindSession, id.Session, ""}, {kindOrg, id.Org, ""}, {kindMember, id.Org, id.User},
+	} {
+		if s.id == "" {
+			continue
 		}
-	}
-	if id.Session != "" {
-		if found, ok := e.by[subject{kindSession, id.Session, ""}]; ok && issued <= found.until {
+		found, ok := e.by[s]
+		switch {
+		case !ok || issued > found.until:
+		case found.code != "":
 			return found.code
-		}
-	}
-	if id.Org == "" {
-		return ""
-	}
-	if found, ok := e.by[subject{kindOrg, id.Org, ""}]; ok && issued <= found.until {
-		return found.code
-	}
-	if found, ok := e.by[subject{kindMember, id.Org, id.User}]; ok && issued <= found.until {
-		if found.code == "" && found.role != bareRole(id.Role) {
+		case found.role != bareRole(id.Role):
 			return auth.CodeRoleChanged
 		}
-		return found.code
 	}
 	return ""
 }

@@ -1,9 +1,7 @@
 package denylist
 
 import (
-	"maps"
 	"math"
-	"slices"
 	"sync"
 
 	"github.com/clerkstream/clerkstream/internal/changefeed"
@@ -69,9 +67,9 @@ func (p *pending) note(s subject, n *changefeed.Notice, readModel string, i int)
 }
 
 // take returns everything that waits.
-func (p *pending) take() (at map[subject]int64, subjects []subject, sequence uint64) {
+func (p *pending) take() (at map[subject]int64, sequence uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at, p.at = p.at, map[subject]int64{}
-	return at, slices.Collect(maps.Keys(at)), p.sequence
+	return at, p.sequence
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -60,7 +61,7 @@ func (e ear) Changed(n changefeed.Notice) {
 // known what changed, and is right at any time.
 func (d *Denylist) flush(cause string) {
 	d.rows.reset()
-	_, _, sequence := d.pending.take()
+	_, sequence := d.pending.take()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.entries = newEntries()
@@ -104,12 +105,12 @@ func (d *Denylist) apply(ctx context.Context) error {
 
 // learn reads all that waits. A read that fails is no reason to read again: the flush makes up for everything that it would have told.
 func (d *Denylist) learn(ctx context.Context) error {
-	at, subjects, sequence := d.pending.take()
+	at, sequence := d.pending.take()
 	// Taken first: a flush from here on covers all that was taken, and what is heard after it is still waiting.
 	d.mu.RLock()
 	epoch := d.epoch
 	d.mu.RUnlock()
-	for part := range slices.Chunk(subjects, chunk) {
+	for part := range slices.Chunk(slices.Collect(maps.Keys(at)), chunk) {
 		rows, _, err := d.rows.read(ctx, part)
 		if err != nil {
 			d.flush(causeUnread)

@@ -1,17 +1,18 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/clerkstream/clerkstream/internal/testkit/syncbuffer"
 )
 
 // asCommand makes this test binary the command itself, so that tests run real processes without building one.
@@ -27,22 +28,10 @@ func TestMain(m *testing.M) {
 // started is a running command with what it has printed so far.
 type started struct {
 	cmd *exec.Cmd
-
-	mu  sync.Mutex
-	out bytes.Buffer
+	out syncbuffer.Buffer
 }
 
-func (s *started) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.out.Write(b)
-}
-
-func (s *started) printed() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.out.String()
-}
+func (s *started) printed() string { return s.out.String() }
 
 // start runs the command; it is interrupted when the test ends.
 func start(t *testing.T, args ...string) *started {
@@ -53,8 +42,9 @@ func start(t *testing.T, args ...string) *started {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	s := &started{cmd: exec.CommandContext(ctx, self, args...)}
-	s.cmd.Env = append(os.Environ(), asCommand+"=1")
-	s.cmd.Stdout, s.cmd.Stderr = s, s
+	// The settings are a test's own, not those of whoever runs it.
+	s.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CLERK_") }), asCommand+"=1")
+	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(os.Interrupt) }
 	s.cmd.WaitDelay = 20 * time.Second
 	if err := s.cmd.Start(); err != nil {

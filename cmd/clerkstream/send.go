@@ -29,6 +29,9 @@ func (v *sendVerb) Run(ctx context.Context) error {
 		fmt.Println(strings.Join(clerksim.SampleTypes(), "\n"))
 		return nil
 	}
+	if err := v.check(); err != nil {
+		return err
+	}
 	body, err := v.content()
 	if err != nil {
 		return err

@@ -11,12 +11,21 @@ import (
 
 	"github.com/clerkstream/clerkstream/internal/clerksim"
 	"github.com/clerkstream/clerkstream/internal/demo"
+	"github.com/clerkstream/clerkstream/internal/settings"
 )
 
-// target is an endpoint and the secret it knows.
+// target is an endpoint and the secret it knows. A verb calls check before it posts; what posts nothing needs no secret.
 type target struct {
 	URL    string `env:"CLERK_WEBHOOK_URL" default:"http://127.0.0.1:8080/webhooks/clerk" help:"Endpoint to post to."`
-	Secret string `env:"CLERK_WEBHOOK_SIGNING_SECRET" required:"" help:"Signing secret that the endpoint knows (whsec_…)."`
+	Secret string `env:"CLERK_WEBHOOK_SIGNING_SECRET" help:"Signing secret that the endpoint knows (whsec_…)."`
+}
+
+func (t target) check() error {
+	var problems settings.Problems
+	if strings.TrimPrefix(t.Secret, "whsec_") == "" {
+		problems.Add("--secret, CLERK_WEBHOOK_SIGNING_SECRET", "is missing, and the endpoint refuses what is not signed with it")
+	}
+	return problems.Err()
 }
 
 type simVerb struct {
@@ -59,6 +68,9 @@ func (g grants) apply(clerk *clerksim.Clerk) error {
 }
 
 func (v *simRunVerb) Run(ctx context.Context) error {
+	if err := v.check(); err != nil {
+		return err
+	}
 	world := clerksim.Config{Seed: v.Seed, Users: v.Users, Organizations: v.Organizations, Changes: v.Changes, InstanceID: v.InstanceID}
 	if v.Listen == "" {
 		return v.send(ctx, clerksim.NewWorld(world).Next)

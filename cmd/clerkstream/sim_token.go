@@ -19,8 +19,8 @@ import (
 type simTokenVerb struct {
 	SimURL   string        `env:"CLERKSTREAM_SIM_URL" default:"http://127.0.0.1:8090" help:"Where the simulator listens (clerkstream dev, or sim --listen)."`
 	User     string        `placeholder:"user_…" help:"Whose token; default: a member of --org with --role, or anybody."`
-	Org      string        `placeholder:"org_…" help:"Active organization: an id, or 'any' for one that the user belongs to. Default: none, or any with --role."`
-	Role     string        `placeholder:"org:admin" help:"Role that the user must have in the organization."`
+	Org      string        `placeholder:"org_…" help:"Active organization: an id, or 'any' for one that the user belongs to. Default: none; with --role, and without --user, any."`
+	Role     string        `placeholder:"org:admin" help:"Role that the member must have whose token it is, where --user is not given."`
 	Client   string        `enum:"web,ios,android,expo" default:"web" help:"Kind of client: ${enum}. Only web tokens name an authorized party."`
 	Version  int           `enum:"1,2" default:"2" help:"Version of the claims: ${enum}."`
 	Session  string        `placeholder:"sess_…" help:"Session; default: a living one of the user's. Whoever has none signs in."`

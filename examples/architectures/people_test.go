@@ -15,7 +15,7 @@ import (
 
 // company is an organization with an admin and a member, known to the read model.
 type company struct {
-	id, name      string
+	id            string
 	admin, member string // user ids
 }
 
@@ -23,7 +23,7 @@ type company struct {
 func (b *bed) company(t *testing.T, name string) company {
 	t.Helper()
 	clerk := b.Clerk()
-	c := company{name: name, admin: b.user(t), member: b.user(t)}
+	c := company{admin: b.user(t), member: b.user(t)}
 	var err error
 	if c.id, err = clerk.CreateOrganization(c.admin, name, ""); err != nil {
 		t.Fatal(err)

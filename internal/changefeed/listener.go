@@ -30,7 +30,7 @@ type Config struct {
 	URL string
 	// Schema is that of the views. Default: clerk.
 	Schema string
-	// Idle is after how long without a notice the connection is pinged. Default: 2 s.
+	// Idle is how often the connection is pinged, whether anything is heard or not. Default: 2 s.
 	Idle time.Duration
 	// Timeout bounds a ping and, twice over, coming up. Default: 2 s. With Idle it is how long a dead peer goes unnoticed.
 	Timeout time.Duration
@@ -72,7 +72,17 @@ func Listen(ctx context.Context, c Config, to Subscriber) error {
 	if err != nil {
 		return fmt.Errorf("listen to change feed: %w", err)
 	}
-	l.run(ctx)
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 5*time.Second
+	for ctx.Err() == nil {
+		if l.session(ctx) {
+			pause.Reset()
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause.NextBackOff()):
+		}
+	}
 	return nil
 }
 
@@ -99,21 +109,6 @@ func newListener(c Config, to Subscriber) (*listener, error) {
 	target.RuntimeParams["application_name"] = "clerkstream change feed " + c.Schema
 	target.RuntimeParams["idle_session_timeout"] = fmt.Sprint(max(sessionTimeout, 4*c.Idle).Milliseconds())
 	return &listener{Config: c, target: target, to: to}, nil
-}
-
-// run is session after session until ctx ends.
-func (l *listener) run(ctx context.Context) {
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 5*time.Second
-	for ctx.Err() == nil {
-		if l.session(ctx) {
-			pause.Reset()
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause.NextBackOff()):
-		}
-	}
 }
 
 // session listens on one connection until it fails or ctx ends. heard says that the connection stood.
@@ -161,9 +156,9 @@ func (l *listener) connect(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// next waits for one notice, or finds out whether a silent connection still has somebody at its other end.
+// next waits for one notice, and asks once in a while whether there is still somebody at the other end.
 func (l *listener) next(ctx context.Context, conn *pgx.Conn) error {
-	idle, cancel := context.WithTimeout(ctx, l.Idle)
+	idle, cancel := context.WithDeadline(ctx, l.asked.Add(l.Idle))
 	defer cancel()
 	n, err := conn.WaitForNotification(idle)
 	switch {
@@ -171,9 +166,7 @@ func (l *listener) next(ctx context.Context, conn *pgx.Conn) error {
 		return ctx.Err()
 	case err == nil:
 		l.to.Changed(l.read(ctx, n.Payload))
-		if time.Since(l.asked) < l.Idle {
-			return nil
-		}
+		return nil
 	case idle.Err() == nil || conn.IsClosed():
 		return fmt.Errorf("wait for a notice: %w", err)
 	}

@@ -116,6 +116,16 @@ func TestASubscriberIsToldThatTheFeedWentAndCame(t *testing.T) {
 	d.reads(t, "connected, lost, connected, 1 map[]")
 }
 
+// pinged is when the listener last asked Postgres something.
+func pinged(t *testing.T, conn *pgx.Conn) (at time.Time) {
+	t.Helper()
+	err := conn.QueryRow(t.Context(), `select query_start from pg_stat_activity where application_name = 'clerkstream change feed clerk' and datname = current_database()`).Scan(&at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
 func TestAnIdleFeedStaysConnected(t *testing.T) {
 	t.Parallel()
 	database := stack.Database(t)
@@ -123,16 +133,9 @@ func TestAnIdleFeedStaysConnected(t *testing.T) {
 	d := &diary{}
 	start(t, Config{URL: database, Idle: 5 * time.Millisecond}, d)
 	d.reads(t, "connected")
-	pinged := func() (at time.Time) {
-		err := conn.QueryRow(t.Context(), `select query_start from pg_stat_activity where application_name = 'clerkstream change feed clerk' and datname = current_database()`).Scan(&at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return at
-	}
-	begin := pinged()
+	begin := pinged(t, conn)
 	testkit.Eventually(t, func() error {
-		if pinged().Sub(begin) < 100*time.Millisecond {
+		if pinged(t, conn).Sub(begin) < 100*time.Millisecond {
 			return fmt.Errorf("no ping yet")
 		}
 		return nil
@@ -149,17 +152,10 @@ func TestABusyFeedIsPingedToo(t *testing.T) {
 	d := &diary{}
 	start(t, Config{URL: database, Idle: 300 * time.Millisecond}, d)
 	d.reads(t, "connected")
-	asked := func() (at time.Time) {
-		err := conn.QueryRow(t.Context(), `select query_start from pg_stat_activity where application_name = 'clerkstream change feed clerk' and datname = current_database()`).Scan(&at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return at
-	}
-	begin := asked()
+	begin := pinged(t, conn)
 	testkit.Eventually(t, func() error {
 		notify(t, conn, "clerk", `{"sequence":1}`)
-		if !asked().After(begin) {
+		if !pinged(t, conn).After(begin) {
 			return fmt.Errorf("no ping in %d notices", strings.Count(d.String(), "map"))
 		}
 		return nil

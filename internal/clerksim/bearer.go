@@ -19,8 +19,8 @@ func (c *Clerk) bearer(spec TokenSpec) (b bearer, err error) {
 	if b.session, err = c.sessionFor(spec, b.user); err != nil {
 		return bearer{}, err
 	}
-	if b.session.actor != nil {
-		if actor, err := w.userByID(b.session.actor.get("sub").(string)); err == nil {
+	if by := b.session.actedBy(); by != "" {
+		if actor, err := w.userByID(by); err == nil {
 			for _, s := range w.sessionsOf(actor) {
 				b.impersonator = s.id
 			}

@@ -135,7 +135,7 @@ func (b bearer) factors(now time.Time) []int {
 }
 
 func (b bearer) act() map[string]any {
-	act := map[string]any{"iss": "https://dashboard.clerk.example", "sub": b.session.actor.get("sub")}
+	act := map[string]any{"iss": "https://dashboard.clerk.example", "sub": b.session.actedBy()}
 	if b.impersonator != "" {
 		act["sid"] = b.impersonator
 	}

@@ -36,8 +36,8 @@ func (d *draft) set(claim string, value any) { d.claims[claim] = value }
 // org is the claim o, to be changed.
 func (d *draft) org() map[string]any { return d.claims["o"].(map[string]any) }
 
-// draft is a v2 token of a web client in an organization. It signs nobody in: where nobody is there yet it speaks of somebody invented, for what is
-// wrong with it does not depend on who it is.
+// draft is a token, in that version of the claims, of a web client in an organization. It signs nobody in: where nobody is there yet it speaks of
+// somebody invented, for what is wrong with it does not depend on who it is.
 func (c *Clerk) draft(version int) *draft {
 	header := sessionHeader(c.KeyID())
 	c.mu.Lock()
@@ -74,6 +74,11 @@ func claimIs(name, why, claim string, value any) WrongToken {
 // claimLacks is a wrong token in which a claim is missing.
 func claimLacks(name, why, claim string) WrongToken {
 	return wrongClaim(name, why, func(d *draft) { delete(d.claims, claim) })
+}
+
+// wrongHeader is a wrong token that is rightly signed under a header that edit changes.
+func wrongHeader(name, why string, edit func(header map[string]any)) WrongToken {
+	return wrongSignature(name, why, func(d *draft) string { edit(d.header); return d.sign() })
 }
 
 // wrongSignature is a wrong token that something else signed, or nothing did.

@@ -4,40 +4,25 @@ import "time"
 
 // wrongHeaders are extensions that a verifier must understand or refuse (RFC 7515 §4.1.11, RFC 7797).
 func wrongHeaders() []WrongToken {
-	header := func(name, why string, edit func(map[string]any)) WrongToken {
-		return wrongSignature(name, why, func(d *draft) string { edit(d.header); return d.sign() })
-	}
 	return []WrongToken{
-		header("crit", "an extension that must be understood", func(h map[string]any) { h["crit"], h["clerkstream"] = []string{"clerkstream"}, true }),
-		header("crit-empty", "an empty list of such extensions", func(h map[string]any) { h["crit"] = []string{} }),
-		header("b64-false", "a payload that claims to be unencoded", func(h map[string]any) { h["crit"], h["b64"] = []string{"b64"}, false }),
-		header("typ-number", "a type that is a number", func(h map[string]any) { h["typ"] = 1 }),
-		header("typ-unknown", "a type that is no session token's", func(h map[string]any) { h["typ"] = "logout+jwt" }),
-		header("cat-number", "a category that is a number", func(h map[string]any) { h["cat"] = 1 }),
-		header("cat-unknown", "a category that nobody knows", func(h map[string]any) { h["cat"] = "cl_B7d4PD999AAA" }),
+		wrongHeader("crit", "an extension that must be understood", func(h map[string]any) { h["crit"], h["clerkstream"] = []string{"clerkstream"}, true }),
+		wrongHeader("crit-empty", "an empty list of such extensions", func(h map[string]any) { h["crit"] = []string{} }),
+		wrongHeader("b64-false", "a payload that claims to be unencoded", func(h map[string]any) { h["crit"], h["b64"] = []string{"b64"}, false }),
+		wrongHeader("typ-number", "a type that is a number", func(h map[string]any) { h["typ"] = 1 }),
+		wrongHeader("typ-unknown", "a type that is no session token's", func(h map[string]any) { h["typ"] = "logout+jwt" }),
+		wrongHeader("cat-number", "a category that is a number", func(h map[string]any) { h["cat"] = 1 }),
+		wrongHeader("cat-unknown", "a category that nobody knows", func(h map[string]any) { h["cat"] = "cl_B7d4PD999AAA" }),
 	}
 }
 
 // wrongKinds are Clerk's other tokens, which the same key signs.
 func wrongKinds() []WrongToken {
 	return []WrongToken{
-		wrongSignature("template", "a token of a JWT template", func(d *draft) string {
-			d.header["cat"] = "cl_B7d4PD222AAA"
-			return d.sign()
-		}),
-		wrongSignature("machine", "a machine-to-machine token", func(d *draft) string {
-			d.header["cat"] = "cl_B7d4PD333AAA"
-			return d.sign()
-		}),
+		wrongHeader("template", "a token of a JWT template", func(h map[string]any) { h["cat"] = "cl_B7d4PD222AAA" }),
+		wrongHeader("machine", "a machine-to-machine token", func(h map[string]any) { h["cat"] = "cl_B7d4PD333AAA" }),
 		claimIs("machine-subject", "a session token's header over a machine's claims", "sub", "mch_2somemachineinventedhere0001"),
-		wrongSignature("oauth", "an OAuth access token (RFC 9068)", func(d *draft) string {
-			d.header["typ"] = "at+jwt"
-			return d.sign()
-		}),
-		wrongSignature("oauth-long", "an OAuth access token, its type written out", func(d *draft) string {
-			d.header["typ"] = "application/at+jwt"
-			return d.sign()
-		}),
+		wrongHeader("oauth", "an OAuth access token (RFC 9068)", func(h map[string]any) { h["typ"] = "at+jwt" }),
+		wrongHeader("oauth-long", "an OAuth access token, its type written out", func(h map[string]any) { h["typ"] = "application/at+jwt" }),
 		claimIs("subject-organization", "an organization as subject", "sub", "org_2someorganizationinvented001"),
 	}
 }

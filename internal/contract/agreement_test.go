@@ -244,8 +244,8 @@ func parse(t *testing.T, body []byte) any {
 func fields(t *testing.T, file string) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
-	var visit func(file, path string, s map[string]any, document map[string]any)
-	visit = func(file, path string, s, document map[string]any) {
+	var visit func(path string, s, document map[string]any)
+	visit = func(path string, s, document map[string]any) {
 		switch ref, _ := s["$ref"].(string); {
 		case ref == "time.json":
 			found[path] = true
@@ -260,15 +260,15 @@ func fields(t *testing.T, file string) map[string]bool {
 			found[path] = false
 		}
 		if items, ok := s["items"].(map[string]any); ok {
-			visit(file, path+"/0", items, document)
+			visit(path+"/0", items, document)
 		}
 		members, _ := s["properties"].(map[string]any)
 		for name, of := range members {
-			visit(file, strings.TrimPrefix(path+"/"+name, "/"), of.(map[string]any), document)
+			visit(strings.TrimPrefix(path+"/"+name, "/"), of.(map[string]any), document)
 		}
 	}
 	document := loaded(t, file)
-	visit(file, "", document, document)
+	visit("", document, document)
 	return found
 }
 

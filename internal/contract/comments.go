@@ -17,8 +17,11 @@ type comments map[string]string
 // readComments parses the Go files in folder. Only source has comments, so the contract can be made in a checkout alone.
 func readComments(folder string) (comments, error) {
 	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
-	if err != nil || len(paths) == 0 {
-		return nil, fmt.Errorf("no Go files in %s (%w)", folder, err)
+	if err != nil {
+		return nil, fmt.Errorf("list Go files in %s: %w", folder, err)
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("no Go files in %s", folder)
 	}
 	c := comments{}
 	for _, path := range paths {

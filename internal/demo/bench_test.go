@@ -14,7 +14,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/clerkstream/clerkstream/internal/clerksim"
 	"github.com/clerkstream/clerkstream/internal/testkit"
 	"github.com/clerkstream/clerkstream/projector"
 )
@@ -99,30 +98,9 @@ func deliver(ctx context.Context, s *Stack, due []time.Time, failed chan<- error
 			"external_accounts": []any{testkit.Data{"id": "eac_1", "provider": "oauth_google", "provider_user_id": fmt.Sprint(i)}},
 		})
 		all.Go(func() {
-			if err := post(ctx, client, s, fmt.Sprintf("msg_%d", i), body); err != nil {
+			if err := testkit.Post(ctx, client, s.WebhookURL(), s.Secret, fmt.Sprintf("msg_%d", i), body); err != nil {
 				failed <- err
 			}
 		})
 	}
-}
-
-func post(ctx context.Context, client *http.Client, s *Stack, id string, body []byte) error {
-	header, err := clerksim.Sign(s.Secret, id, time.Now(), body)
-	if err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.WebhookURL(), strings.NewReader(string(body)))
-	if err != nil {
-		return err
-	}
-	request.Header = header
-	answer, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	_ = answer.Body.Close()
-	if answer.StatusCode != http.StatusNoContent {
-		return fmt.Errorf("%s: %s", id, answer.Status)
-	}
-	return nil
 }

@@ -28,7 +28,6 @@ func (t *tally) observe(c projector.Commit) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.commits++
-	t.total.Sequence = c.Sequence
 	t.total.Messages += c.Messages
 	t.total.Applied += c.Applied
 	t.total.Duplicates += c.Duplicates

@@ -158,12 +158,17 @@ values ('shop', 1, 'test', 'clerk', 'clerk_g1', 'x', '{}', 'live', '{%s}', '{%s}
 	return err
 }
 
-// test runs Test in a transaction of the caller's.
+// test runs Test in a transaction of the caller's. Whatever is found can be told.
 func test(t *testing.T, db Database, cfg Config) *Report {
 	t.Helper()
 	report, err := Test(t.Context(), db, cfg)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range report.Findings {
+		if headings[f.Code] == "" {
+			t.Errorf("%s has no heading", f.Code)
+		}
 	}
 	return report
 }

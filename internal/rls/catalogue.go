@@ -57,9 +57,6 @@ func (r *relation) String() string { return r.schema + "." + r.table }
 
 func (r *relation) quoted() string { return quote(r.schema, r.table) }
 
-// protected says that policies are asked at all.
-func (r *relation) protected() bool { return r.enabled }
-
 // reached says that a tenant can do something with the table.
 func (r *relation) reached() bool { return r.usable && len(r.granted)+len(r.wide) > 0 }
 

@@ -67,7 +67,7 @@ func (o *ownTrial) lookThroughView(ctx context.Context, open bool) error {
 	}
 	a, err := o.stage.try(ctx, projections.RoleTenant, o.me, "select from "+o.rel.quoted()+" limit 1")
 	if err == nil && a.code != denied {
-		o.find(Finding{Code: TableReachable, Tried: "select from the table past its view as " + projections.RoleTenant, CameBack: a.String(), Mend: o.mendModel()})
+		o.find(Finding{Code: TableReachable, Tried: "select from the table past its view as " + projections.RoleTenant, CameBack: a.String(), Mend: o.mend()})
 	}
 	return err
 }

@@ -146,7 +146,7 @@ func (t *trial) refused(role, tried string, o outcome) {
 	case o.stuck():
 		t.find(Finding{Code: CouldNotTry, Tried: tried, CameBack: o.String(), Mend: "try again, or with a longer --timeout"})
 	case role == projections.RoleReader:
-		t.find(Finding{Code: ReadModelClosed, Tried: tried, CameBack: o.String(), Mend: t.mendModel()})
+		t.find(Finding{Code: ReadModelClosed, Tried: tried, CameBack: o.String(), Mend: t.mend()})
 	case o.code == unknownSetting:
 		t.find(Finding{Code: SettingError, Tried: tried, CameBack: o.String(), Because: t.asked(role, "select"), Mend: "read settings as nullif(current_setting('clerk.org_id', true), '')"})
 	case t.rel.model == nil && strings.HasPrefix(o.message, "permission denied"): // not granted, so nothing is seen
@@ -161,7 +161,7 @@ func (t *trial) differs(tried string, p planting, role string, id identity, seen
 	if p.gone {
 		what += ", which is gone"
 	}
-	f := Finding{Tried: tried, Because: t.asked(role, "select"), Mend: t.mendModel()}
+	f := Finding{Tried: tried, Because: t.asked(role, "select"), Mend: t.mend()}
 	switch {
 	case role == projections.RoleReader && !seen:
 		f.Code, f.CameBack = ReadModelClosed, "not "+what
@@ -228,7 +228,7 @@ func (t *trial) projectorWrites(ctx context.Context, w *world, rows []planting) 
 			return err
 		}
 		if o.code != "" || o.rows != try.want {
-			t.find(Finding{Code: ReadModelClosed, Tried: what + " as " + projections.RoleProjector, CameBack: o.String(), Because: t.asked(projections.RoleProjector, what), Mend: t.mendModel()})
+			t.find(Finding{Code: ReadModelClosed, Tried: what + " as " + projections.RoleProjector, CameBack: o.String(), Because: t.asked(projections.RoleProjector, what), Mend: t.mend()})
 		}
 	}
 	return nil

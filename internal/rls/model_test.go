@@ -73,6 +73,7 @@ func TestAReportIsReadByPeople(t *testing.T) {
 		Database: "shop", Login: "postgres (superuser)",
 		Tables: []TableReport{
 			{Table: "clerk.users", ReadModel: "shop, generation 3", Planted: 7, Tries: 28, relation: "clerk_g3.users"},
+			{Table: "clerk.waitlist", ReadModel: "shop, generation 3", Planted: 1, Tries: 1, relation: "clerk_g3.waitlist"},
 			{Table: "shop.orders", Owner: `rows belong to the organization in "organization_id"`, Planted: 2, Tries: 52, relation: "shop.orders"},
 		},
 		Findings: []Finding{
@@ -88,10 +89,11 @@ func TestAReportIsReadByPeople(t *testing.T) {
 A and B are two new organizations with a user each, who meet in no row
 
 read models of shop, generation 3, each row as docs/row-level-security.md says
-  ok    clerk.users   7 rows   28 tries
+  ok    clerk.users      7 rows   28 tries
+  ok    clerk.waitlist   1 row     1 try
 
 the service's own tables
-  FOUND shop.orders   2 rows   52 tries  rows belong to the organization in "organization_id"
+  FOUND shop.orders      2 rows   52 tries  rows belong to the organization in "organization_id"
 
 found
 
@@ -109,14 +111,9 @@ worth knowing
     came back  a conflict
     mend       nothing
 
-80 things tried in 2 tables: 1 finding, 1 remark
+81 things tried in 3 tables: 1 finding, 1 remark
 `
 	if b.String() != want {
 		t.Errorf("got:\n%s", b.String())
-	}
-	for code, heading := range headings {
-		if heading == "" {
-			t.Errorf("%s has no heading", code)
-		}
 	}
 }

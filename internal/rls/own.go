@@ -35,7 +35,7 @@ func (t *trial) tryOwn(ctx context.Context, w *world) error {
 			}
 		}
 	}
-	if !t.rel.protected() || t.report.on(NoPolicy, t.rel.String()) || len(t.rel.policies) == 0 && !t.rel.reached() {
+	if !t.rel.enabled || t.report.on(NoPolicy, t.rel.String()) || len(t.rel.policies) == 0 && !t.rel.reached() {
 		return nil // it has been said already, and what would happen is certain
 	}
 	o := &ownTrial{trial: t, planter: t.newPlanter()}
@@ -43,12 +43,12 @@ func (t *trial) tryOwn(ctx context.Context, w *world) error {
 	if err := o.plant(ctx, w); err != nil {
 		return err
 	}
-	if o.shapeless() {
+	if len(o.moving) == 0 {
 		t.find(Finding{Code: CouldNotTry, Tried: "tell a row of A from one of B", CameBack: "no column for either, and no parent", Mend: "name the column: --org-column or --user-column with --table"})
 		return nil
 	}
 	for _, role := range t.cfg.tenantRoles() {
-		if err := o.look(ctx, w, role); err != nil {
+		if err := o.look(ctx, role); err != nil {
 			return err
 		}
 		if err := o.write(ctx, role); err != nil {
@@ -131,9 +131,7 @@ func (o *ownTrial) movable() (columns []string) {
 	return columns
 }
 
-func (o *ownTrial) shapeless() bool { return len(o.moving) == 0 }
-
-// asked as: identities and forgeries. No setting but the exact id may open anything.
+// identities are those that ask, and forgeries. No setting but the exact id may open anything.
 func (o *ownTrial) identities() []identity {
 	as := func(name, org, user string) identity { return identity{person: person{name, org, user}} }
 	all := []identity{
@@ -148,7 +146,7 @@ func (o *ownTrial) identities() []identity {
 }
 
 // look tries select: who sees which of the planted rows, and how many rows there are to count.
-func (o *ownTrial) look(ctx context.Context, _ *world, role string) error {
+func (o *ownTrial) look(ctx context.Context, role string) error {
 	never := identity{person: person{name: "no identity, nothing ever set"}, unset: true}
 	places := make([]string, len(o.rows))
 	for i, r := range o.rows {

@@ -28,23 +28,25 @@ func (r *Report) Sum() string {
 	for _, t := range r.Tables {
 		tries += t.Tries
 	}
-	text := fmt.Sprintf("%s tried in %s: ", counted(tries, "thing"), counted(len(r.Tables), "table"))
+	text := fmt.Sprintf("%s tried in %s: ", counted(tries, "thing", "things"), counted(len(r.Tables), "table", "tables"))
 	if wrong == 0 {
 		text += "tenants are kept apart"
 	} else {
-		text += counted(wrong, "finding")
+		text += counted(wrong, "finding", "findings")
 	}
 	if advice := len(r.Findings) - wrong; advice > 0 {
-		text += fmt.Sprintf(", %s", counted(advice, "remark"))
+		text += ", " + counted(advice, "remark", "remarks")
 	}
 	return text
 }
 
-func counted(n int, of string) string {
+func counted(n int, one, many string) string { return fmt.Sprintf("%d %s", n, noun(n, one, many)) }
+
+func noun(n int, one, many string) string {
 	if n == 1 {
-		return "1 " + of
+		return one
 	}
-	return fmt.Sprintf("%d %ss", n, of)
+	return many
 }
 
 type printer struct{ strings.Builder }
@@ -72,7 +74,8 @@ func (p *printer) tables(r *Report) {
 		if t.ReadModel != "" {
 			note = ""
 		}
-		p.line("%s", strings.TrimRight(fmt.Sprintf("  %s %-*s %3d rows %4d tries  %s", r.mark(t), width, t.Table, t.Planted, t.Tries, note), " "))
+		rows, tries := noun(t.Planted, "row", "rows"), noun(t.Tries, "try", "tries")
+		p.line("%s", strings.TrimRight(fmt.Sprintf("  %s %-*s %3d %-4s %4d %-5s  %s", r.mark(t), width, t.Table, t.Planted, rows, t.Tries, tries, note), " "))
 	}
 }
 
@@ -105,8 +108,7 @@ func (p *printer) findings(r *Report, advice bool) {
 		p.field("tried", f.Tried)
 		more := ""
 		if f.Times > 1 {
-			more = fmt.Sprintf(" (and %s to the same end)", counted(f.Times-1, "more try"))
-			more = strings.Replace(more, "trys", "tries", 1)
+			more = fmt.Sprintf(" (and %s to the same end)", counted(f.Times-1, "more try", "more tries"))
 		}
 		p.field("came back", f.CameBack+more)
 		for _, b := range f.Because {

@@ -99,14 +99,10 @@ const (
 )
 
 func (o outcome) String() string {
-	switch {
-	case o.code != "":
+	if o.code != "" {
 		return fmt.Sprintf("%s (%s)", o.message, o.code)
-	case o.rows == 1:
-		return "1 row"
-	default:
-		return fmt.Sprintf("%d rows", o.rows)
 	}
+	return counted(int(o.rows), "row", "rows")
 }
 
 // stuck says that Postgres gave up for reasons that have nothing to do with who asked.

@@ -14,10 +14,7 @@ func structure(cfg Config, r *relation, logins []login, report *Report) {
 		f.On = r.String()
 		report.add(f)
 	}
-	protect := "clerkstream rls protect " + r.String() + " " + cfg.owned(r).flags() + " --apply"
-	if r.model != nil {
-		protect = "projector rebuild, then projector switch: a new generation is made as the code says"
-	}
+	protect := cfg.owned(r).protect(r)
 	switch {
 	case !r.enabled && len(r.policies) == 0 && r.model == nil && !reachedBy(r, logins):
 		find(Finding{Code: UnprotectedRemote, Advice: true, Tried: "look for tables with a column like " + r.orgLike, CameBack: "no policy; no tenant reaches the table now", Mend: protect})

@@ -122,7 +122,7 @@ func (t *trial) asked(role, verb string) (out []string) {
 
 func (t *trial) mend() string {
 	if t.rel.model != nil {
-		return t.mendModel()
+		return t.owns.protect(t.rel)
 	}
 	var extra []string
 	for _, p := range t.rel.policies {
@@ -130,8 +130,15 @@ func (t *trial) mend() string {
 			extra = append(extra, "drop policy "+quote(p.name)+" on "+t.rel.quoted()+";")
 		}
 	}
-	command := "clerkstream rls protect " + t.rel.String() + " " + t.owns.flags() + " --apply"
-	return strings.Join(append(extra, command), "\n")
+	return strings.Join(append(extra, t.owns.protect(t.rel)), "\n")
+}
+
+// protect is what gives a table its policies anew. For a read model that is a new generation.
+func (o Ownership) protect(r *relation) string {
+	if r.model != nil {
+		return fmt.Sprintf("projector rebuild --service %s, then projector switch: a new generation is made as the code says", r.model.service)
+	}
+	return "clerkstream rls protect " + r.String() + " " + o.flags() + " --apply"
 }
 
 func (o Ownership) flags() string {
@@ -146,9 +153,4 @@ func (o Ownership) flags() string {
 		return "--org-column …"
 	}
 	return strings.Join(out, " ")
-}
-
-// mendModel is the way back for a read model: a new generation has its policies as the code says.
-func (t *trial) mendModel() string {
-	return fmt.Sprintf("projector rebuild --service %s, then projector switch: a new generation is made as the code says", t.rel.model.service)
 }

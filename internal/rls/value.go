@@ -2,6 +2,7 @@ package rls
 
 import (
 	"crypto/rand"
+	"fmt"
 	"math/big"
 	"regexp"
 	"strconv"
@@ -111,12 +112,5 @@ func uuid() string {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b)
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	hex := func(from, to int) string {
-		var s strings.Builder
-		for _, x := range b[from:to] {
-			s.WriteString(strconv.FormatInt(int64(x)+256, 16)[1:])
-		}
-		return s.String()
-	}
-	return hex(0, 4) + "-" + hex(4, 6) + "-" + hex(6, 8) + "-" + hex(8, 10) + "-" + hex(10, 16)
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
