@@ -11,28 +11,39 @@ import (
 
 	"github.com/clerkstream/clerkstream/internal/clerksim"
 	"github.com/clerkstream/clerkstream/internal/demo"
+	"github.com/clerkstream/clerkstream/internal/settings"
 )
 
 type devVerb struct {
 	ListenAddr string   `env:"LISTEN_ADDR" default:"127.0.0.1:8080" help:"Where ingest takes deliveries; a free port is taken when this one is not free."`
-	SimAddr    string   `default:"127.0.0.1:8090" help:"Where the simulator serves Clerk's keys, API and tokens; a free port as above."`
+	SimAddr    string   `default:"127.0.0.1:8090" help:"Where the simulator serves Clerk's keys, API, tokens and the management of faults; a free port as above."`
 	Secret     string   `env:"CLERK_WEBHOOK_SIGNING_SECRET" help:"Signing secret of your own endpoint at Clerk; default: a new one, which is printed."`
 	Seed       uint64   `default:"1" help:"Seed of the simulated traffic."`
 	Rate       float64  `default:"2" help:"Simulated deliveries a second; 0 sends none, and the simulator has nobody until you create them over its API."`
 	Programs   []string `name:"run" sep:"none" type:"existingfile" placeholder:"PROGRAM" help:"Start a program with the stack's addresses and logins in its environment, and end it with the stack. It is told where to listen by LISTEN_ADDR, and where the others are by <NAME>_URL. May be given again."`
+	api
 	grants
 	Verbose bool `short:"v" help:"Show the parts' logs."`
 }
 
 func (v *devVerb) Run(ctx context.Context) error {
+	var problems settings.Problems
+	v.api.examine(&problems)
+	if err := problems.Err(); err != nil {
+		return err
+	}
 	log, err := quietUnless(v.Verbose)
 	if err != nil {
+		return err
+	}
+	clerk := clerksim.NewClerk(clerksim.ClerkConfig{World: clerksim.Config{Seed: v.Seed}, Limit: v.Limit})
+	if err := clerk.SetFaults(v.Faults); err != nil {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "starting a private Postgres and NATS, ingest and a projector …")
 	c := demo.StackConfig{
 		Instance: "default", Secret: v.Secret, ListenAddr: freeAddr(ctx, v.ListenAddr), Reachable: true, Log: log,
-		Clerk: clerksim.NewClerk(clerksim.ClerkConfig{World: clerksim.Config{Seed: v.Seed}}), SimAddr: freeAddr(ctx, v.SimAddr),
+		Clerk: clerk, SimAddr: freeAddr(ctx, v.SimAddr),
 	}
 	err = demo.Run(ctx, c, v.stand)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -79,8 +90,11 @@ ingest metrics    http://%s/metrics
 send one event    %s send user.created --url %s --secret %s
 
 Clerk's keys      %s/.well-known/jwks.json, issuer %s
-secret key        %s
-a token           %s
+Clerk's API       %[9]s/v1, under the secret key
+secret key        %[11]s
+a token           %[12]s
+break the API     curl -X PUT %[9]s/sim/faults -d '{"error_rate":0.1,"throttle_rate":0.01,"throttle":"3s"}'
+lose webhooks     curl -X PUT %[9]s/sim/endpoint -d '{"off":true}'
 `, s.WebhookURL(), s.Secret, s.DatabaseURL(), s.NATSURL(), s.Ingest.OpsAddr(), os.Args[0], s.WebhookURL(), s.Secret, s.SimURL(), s.Clerk().Issuer(), s.Clerk().SecretKey(), token)
 	for _, p := range programs {
 		fmt.Printf("%-17s %s\n", p.name, p.url())

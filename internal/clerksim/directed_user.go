@@ -37,7 +37,9 @@ func (c *Clerk) EnterpriseSignUp(email string) (userID string, err error) {
 }
 
 func (c *Clerk) connectionFor(domain string) (object, error) {
-	for _, connection := range c.world.connections { // never changes
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, connection := range c.world.connections {
 		if strings.EqualFold(connection.get("domain").(string), domain) {
 			return connection, nil
 		}

@@ -13,12 +13,13 @@ const maxRequest = 64 << 10
 
 // Handler is what Clerk looks like over HTTP: the instance's keys document, which is open to all; those parts of the Backend API that change something,
 // under their real paths and behind the secret key (clerk.com/docs/reference/backend-api); and below /sim/, open too, what only a simulator has: tokens
-// for anybody, good and wrong, and whom there is to choose from.
+// for anybody, good and wrong, whom there is to choose from, and the management of its faults.
 func (c *Clerk) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/jwks.json", c.serveKeys)
-	mux.Handle("/v1/", c.withSecretKey(c.backend()))
+	mux.Handle("/v1/", c.withSecretKey(c.metered(c.backend())))
 	c.addSim(mux)
+	c.addManagement(mux)
 	mux.HandleFunc("/", notFound)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
@@ -33,6 +34,12 @@ func (c *Clerk) backend() http.Handler {
 	c.addUsers(mux)
 	c.addSessions(mux)
 	c.addOrganizations(mux)
+	c.addUserLists(mux)
+	c.addOrganizationLists(mux)
+	c.addInstanceLists(mux)
+	c.addBillingLists(mux)
+	c.addRecordLists(mux)
+	c.addProfile(mux)
 	mux.HandleFunc("/v1/", notFound)
 	return mux
 }

@@ -2,7 +2,6 @@ package clerksim
 
 import (
 	"encoding/json"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
@@ -12,11 +11,9 @@ import (
 func (c *Clerk) shown(find func(*World) object) any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w := c.world
-	r, odd := w.r, w.cfg.OddRate
-	w.r, w.cfg.OddRate = rand.New(rand.NewPCG(1, 1)), 0
-	defer func() { w.r, w.cfg.OddRate = r, odd }()
-	return json.RawMessage(appendJSON(nil, find(w)))
+	var body []byte
+	c.world.plainly(func() { body = appendJSON(nil, find(c.world)) })
+	return json.RawMessage(body)
 }
 
 func (c *Clerk) addUsers(mux *http.ServeMux) {
@@ -88,8 +85,11 @@ func (c *Clerk) serveSignIn(w http.ResponseWriter, r *http.Request) {
 
 func (c *Clerk) showSession(id string) any {
 	return c.shown(func(w *World) object {
+		if s, ok := w.sessions.get(id); ok {
+			return s.data(w).without("user")
+		}
 		for _, u := range w.users.items {
-			for _, s := range u.sessions { // those that are over too
+			for _, s := range u.sessions { // those that are over
 				if s.id == id {
 					return s.data(w).without("user")
 				}

@@ -2,19 +2,12 @@ package clerksim
 
 import "fmt"
 
-// The searches are linear: a world has thousands of objects, and an index would have to be kept by every step of the history.
-
-func byID[T interface {
-	comparable
-	mark() *stamp
-}](p *pool[T], kind, id string) (T, error) {
-	for _, x := range p.items {
-		if x.mark().id == id {
-			return x, nil
-		}
+func byID[T pooled](p *pool[T], kind, id string) (T, error) {
+	x, ok := p.get(id)
+	if !ok {
+		return x, fmt.Errorf("%s %q: %w", kind, id, ErrNotFound)
 	}
-	var none T
-	return none, fmt.Errorf("%s %q: %w", kind, id, ErrNotFound)
+	return x, nil
 }
 
 func (w *World) userByID(id string) (*user, error) { return byID(&w.users, "user", id) }

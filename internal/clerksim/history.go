@@ -123,11 +123,20 @@ func (w *World) found() bool {
 	// After n steps about n*orgs/(users+orgs) organizations exist; none before the first user.
 	total := users + orgs
 	if n > 1 && n*orgs/total > (n-1)*orgs/total {
-		w.foundOrganization(w.r.IntN(min(12, 1+2*users/max(1, orgs)) + 1))
+		w.foundOrganization(w.firstMembers(n * orgs / total))
 		return true
 	}
 	w.signUp()
 	return true
+}
+
+// firstMembers is how many join the k-th organization at its founding, beside its creator. What early ones were too early to have, later ones get.
+func (w *World) firstMembers(k int) int {
+	users, orgs := w.cfg.Users, w.cfg.Organizations
+	if w.cfg.Memberships > 0 {
+		return max(0, w.cfg.Memberships*k/orgs-w.enrolled-1)
+	}
+	return w.r.IntN(min(12, 1+2*users/max(1, orgs)) + 1)
 }
 
 // String names the world by what makes it.

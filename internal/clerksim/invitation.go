@@ -63,6 +63,7 @@ func (w *World) invite() bool {
 		o.pending++
 		o.invitations = append(o.invitations, i)
 		w.invitations.add(i)
+		w.invited.add(i)
 	})
 	if w.chance(w.cfg.TieRate * 3) {
 		w.revokeAtOnce(i)

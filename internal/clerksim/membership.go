@@ -51,7 +51,10 @@ func (m *membership) assign(w *World, key string) {
 
 // join queues a membership. Whoever left and comes back gets a new id.
 func (w *World) join(o *organization, u *user, role string) {
-	m := &membership{stamp: stamp{id: w.id("orgmem_")}, org: o, user: u, public: w.newMetadata(0.15), private: w.newPrivateMetadata(), bare: w.odd()}
+	m := &membership{stamp: stamp{id: w.id("orgmem_")}, org: o, user: u}
+	if !w.sparse() {
+		m.public, m.private, m.bare = w.newMetadata(0.15), w.newPrivateMetadata(), w.odd()
+	}
 	w.revise("organizationMembership.created", m, func() {
 		m.created = w.now
 		m.assign(w, role)

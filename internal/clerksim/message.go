@@ -17,6 +17,11 @@ type Message struct {
 // message wraps data into an envelope. The timestamp is in milliseconds, or, where exact is not asked for, now and then in seconds
 // as Clerk's own examples have it: a truncated timestamp is harmless as long as updated_at alone orders the object's messages.
 func (w *World) message(typ, id string, data object, at int64, exact bool) Message {
+	w.revision++
+	w.users.touch(id)
+	if w.mute {
+		return Message{}
+	}
 	timestamp := at
 	if !exact && w.odd() {
 		timestamp /= 1000

@@ -93,15 +93,19 @@ func (w *World) foundOrganization(members int) bool {
 		return false
 	}
 	o := w.newOrganization(by)
+	if w.sparse() {
+		o = &organization{stamp: stamp{id: o.id}, name: o.name, slug: o.slug, adminDelete: true, creator: by.id, roleSet: o.roleSet}
+	}
 	w.revise("organization.created", o, func() {
 		o.created = w.now
 		w.orgs.add(o)
 	})
 	w.join(o, by, "org:admin")
-	if w.chance(0.5) {
+	if !w.sparse() && w.chance(0.5) {
 		w.subscribe(w.organizationPayer(o))
 	}
 	joined := map[*user]bool{by: true}
+	defer func() { w.enrolled += len(joined) }()
 	for range members {
 		u, ok := w.someUser(func(u *user) bool { return !joined[u] })
 		if !ok {
@@ -177,6 +181,7 @@ func (w *World) removeOrganization(o *organization) {
 	}
 	for _, i := range o.invitations {
 		w.invitations.remove(i)
+		w.invited.remove(i)
 	}
 	for _, d := range o.domains {
 		w.domains.remove(d)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// SendReport counts what a Send did. After one that ended by itself, Accepted + GivenUp = Messages and
+// SendReport counts what a Send did. After one that ended by itself, Accepted + GivenUp + Dropped = Messages and
 // Accepted + Duplicates + Refused = Deliveries.
 type SendReport struct {
 	Messages   int // drawn from the history
@@ -19,6 +19,7 @@ type SendReport struct {
 	Unreached  int // attempts lost on the wire or in the outage
 	Refused    int // deliveries answered otherwise, or not at all
 	GivenUp    int // messages not accepted by any attempt of the schedule
+	Dropped    int // messages that were due while the endpoint was off
 
 	// Latency is that of deliveries answered 2xx, to about 3 %: from when the delivery was due if Rate is set, so that an endpoint which
 	// holds up the sender is not flattered, else from when it began.
@@ -30,8 +31,8 @@ type SendReport struct {
 type Latency struct{ P50, P90, P99, Max time.Duration }
 
 func (r SendReport) String() string {
-	return fmt.Sprintf("messages=%d accepted=%d given_up=%d deliveries=%d duplicates=%d retries=%d late=%d reordered=%d "+
-		"unreached=%d refused=%d p50=%s p99=%s elapsed=%s", r.Messages, r.Accepted, r.GivenUp, r.Deliveries, r.Duplicates, r.Retries, r.Late, r.Reordered, r.Unreached, r.Refused,
+	return fmt.Sprintf("messages=%d accepted=%d given_up=%d dropped=%d deliveries=%d duplicates=%d retries=%d late=%d reordered=%d "+
+		"unreached=%d refused=%d p50=%s p99=%s elapsed=%s", r.Messages, r.Accepted, r.GivenUp, r.Dropped, r.Deliveries, r.Duplicates, r.Retries, r.Late, r.Reordered, r.Unreached, r.Refused,
 		r.Latency.P50.Round(time.Microsecond), r.Latency.P99.Round(time.Microsecond), r.Elapsed.Round(time.Millisecond))
 }
 

@@ -78,7 +78,7 @@ func (r *run) schedule(ctx context.Context) error {
 		var work chan<- *letter
 		if r.next != nil {
 			work = r.work
-		} else if r.ended && r.inFlight == 0 && r.waiting.Len()+r.gated.Len() == 0 {
+		} else if r.done() {
 			return nil
 		}
 		timer.Reset(r.untilDue())
@@ -90,11 +90,17 @@ func (r *run) schedule(ctx context.Context) error {
 		case out := <-r.results:
 			r.inFlight--
 			r.settle(out)
+		case <-r.sender.cfg.More:
+			r.ended, r.plan.done = false, false
 		case <-timer.C:
 		case <-ctx.Done():
 		}
 	}
 	return ctx.Err()
+}
+
+func (r *run) done() bool {
+	return r.sender.cfg.More == nil && r.ended && r.inFlight == 0 && r.waiting.Len()+r.gated.Len() == 0
 }
 
 // choose returns the next letter whose attempt reaches the endpoint: a due retry, or else a first attempt. Attempts that are lost are made
@@ -198,6 +204,7 @@ func (r *run) retry(l *letter, out result) {
 	if !more || out.abort {
 		if !l.repeat {
 			r.report.GivenUp++
+			out.endpoint.countGivenUp()
 		}
 		return
 	}
@@ -213,6 +220,10 @@ func (r *run) retry(l *letter, out result) {
 func (r *run) settle(out result) {
 	defer r.tell(false)
 	l := out.letter
+	if out.endpoint.Off {
+		r.drop(out)
+		return
+	}
 	if !out.accepted() {
 		r.report.Refused++
 		r.retry(l, out)
@@ -235,6 +246,15 @@ func (r *run) settle(out result) {
 		r.gated.push(int64(r.begun+c.others), &letter{
 			Message: l.Message, r: l.r, signed: out.signed, repeat: true, due: r.since() + r.sender.schedule.shorten(c.gap),
 		})
+	}
+}
+
+// drop forgets a message that was due while the endpoint was off. Nothing was sent.
+func (r *run) drop(out result) {
+	r.report.Deliveries--
+	if !out.letter.repeat {
+		r.report.Dropped++
+		out.endpoint.countDropped()
 	}
 }
 

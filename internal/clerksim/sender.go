@@ -5,14 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 )
 
 // SenderConfig describes how messages are delivered. Rates of faults are shares of messages, 0 to 1.
 type SenderConfig struct {
-	// URL is the endpoint. Secret signs: whsec_ and base64. Both are required.
+	// URL is the endpoint. Secret signs: whsec_ and base64. Both are required where Endpoint is not set.
 	URL, Secret string
+	// Endpoint, if set, is asked at the beginning of every attempt where it goes, and whether it is sent at all. An endpoint that cannot be sent to (no URL,
+	// no secret) is an attempt without an answer. Called by many goroutines at a time.
+	Endpoint func() Endpoint
+	// More, if set, makes Send stay when next has nothing: it draws again whenever More receives, and ends with its context only.
+	More <-chan struct{}
 	// Client makes the requests; redirects are never followed, as Svix does not. Default: one with Concurrency idle connections. Every
 	// request has a deadline of 15 s, also with a Client of your own.
 	Client *http.Client
@@ -50,7 +54,6 @@ type Outage struct{ From, To int }
 // Sender delivers messages as Svix does: signed per attempt, at least once, in no certain order, retried on anything but a 2xx.
 type Sender struct {
 	cfg      SenderConfig
-	signer   *signer
 	schedule schedule
 }
 
@@ -65,18 +68,20 @@ func NewSender(cfg SenderConfig) (*Sender, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	signer, err := newSigner(cfg.Secret)
-	if err := errors.Join(err, cfg.validate()); err != nil {
+	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("sender: %w", err)
 	}
+	if cfg.Endpoint == nil {
+		cfg.Endpoint = func() Endpoint { return Endpoint{URL: cfg.URL, Secret: cfg.Secret} }
+	}
 	cfg.Client = client(cfg)
-	return &Sender{cfg: cfg, signer: signer, schedule: schedule{delays: retryDelays(), compress: cfg.Compress}}, nil
+	return &Sender{cfg: cfg, schedule: schedule{delays: retryDelays(), compress: cfg.Compress}}, nil
 }
 
 func (c SenderConfig) validate() error {
 	var problems []error
-	if u, err := url.Parse(c.URL); err != nil || u.Host == "" {
-		problems = append(problems, errors.New("url is not absolute"))
+	if c.Endpoint == nil {
+		problems = append(problems, Endpoint{URL: c.URL, Secret: c.Secret}.validate())
 	}
 	for _, rate := range []struct {
 		name  string
@@ -109,7 +114,7 @@ func client(cfg SenderConfig) *http.Client {
 	return &c
 }
 
-// Send draws messages from next until it returns false and delivers them. It returns when every message was accepted or given up, or when
+// Send draws messages from next until it returns false and delivers them. It returns when every message was accepted, given up or dropped, or when
 // ctx ends, which is the only error; the report is valid either way. A request that ctx cut off may have been accepted without OnAck
 // knowing. next is called by one goroutine and must not block. Send may be called again afterwards, not at the same time.
 func (s *Sender) Send(ctx context.Context, next func() (Message, bool)) (SendReport, error) {

@@ -120,7 +120,7 @@ func send(t *testing.T, cfg SenderConfig, next func() (Message, bool)) SendRepor
 	if err != nil {
 		t.Fatalf("%v\n%s", err, report)
 	}
-	if report.Accepted+report.GivenUp != report.Messages || report.Accepted+report.Duplicates+report.Refused != report.Deliveries {
+	if report.Accepted+report.GivenUp+report.Dropped != report.Messages || report.Accepted+report.Duplicates+report.Refused != report.Deliveries {
 		t.Errorf("report does not add up: %s", report)
 	}
 	return report

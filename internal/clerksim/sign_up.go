@@ -129,6 +129,9 @@ func (w *World) giveWallet(u *user) {
 
 // signUp queues a new user with what comes with it: a verification code first, a session and perhaps a subscription after.
 func (w *World) signUp() *user {
+	if w.sparse() {
+		return w.signUpSparsely()
+	}
 	u := w.newUser()
 	if e := u.mail(); e != nil && w.chance(0.3) {
 		w.mailCode(e.address, e.id, nil)

@@ -70,8 +70,10 @@ type Connection struct{ ID, Name, Domain, Provider string }
 
 // Connections are the instance's enterprise connections.
 func (c *Clerk) Connections() []Connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var list []Connection
-	for _, o := range c.world.connections { // never changes
+	for _, o := range c.world.connections {
 		list = append(list, Connection{
 			ID: o.get("id").(string), Name: o.get("name").(string), Domain: o.get("domain").(string), Provider: o.get("provider").(string),
 		})

@@ -41,7 +41,7 @@ type item struct {
 
 func (it *item) data(w *World) object {
 	kind := "commerce_subscription_item"
-	if it.short {
+	if it.short && w.cfg.OddRate > 0 {
 		kind = "subscription_item"
 	}
 	o := object{

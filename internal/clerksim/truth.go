@@ -20,12 +20,14 @@ type Truth struct {
 	// role_permissions are listed under their owner, the user or role. States that cannot be left (a removed session, a revoked
 	// invitation, anything deleted) are no ties: they win.
 	Ties map[string]map[string]bool
+	// Polled is what only reading the Backend API tells, in the form of Rows: the system's permissions. Whoever has read all of it shows both.
+	Polled map[string]map[string]Row
 }
 
 // Truth is what is true after the messages that Next has handed out so far. It renders the living objects afresh, which costs about as
 // much as telling each of them once; it is not safe to call beside Next.
 func (w *World) Truth() Truth {
-	t := Truth{Rows: map[string]map[string]Row{}, Ties: map[string]map[string]bool{}}
+	t := Truth{Rows: map[string]map[string]Row{}, Ties: map[string]map[string]bool{}, Polled: w.polledTruth()}
 	for _, model := range []string{
 		"users", "user_identifiers", "organizations", "organization_memberships", "organization_invitations", "organization_domains", "roles",
 		"role_permissions", "permissions", "sessions", "waitlist_entries", "subscriptions", "subscription_items", "payment_attempts",
@@ -97,6 +99,14 @@ func (w *World) roleTruth(t Truth) {
 			}
 		}
 	}
+}
+
+func (w *World) polledTruth() map[string]map[string]Row {
+	polled := Truth{Rows: map[string]map[string]Row{"permissions": {}}}
+	for _, p := range w.system {
+		polled.put("permissions", &p.stamp, p.row())
+	}
+	return polled.Rows
 }
 
 func (t Truth) put(model string, s *stamp, row Row) {

@@ -10,7 +10,7 @@ type waitlistEntry struct {
 
 func (e *waitlistEntry) data(w *World) object {
 	kind := "waitlist_entry"
-	if e.camel {
+	if e.camel && w.cfg.OddRate > 0 {
 		kind = "waitlistEntry"
 	}
 	o := object{{"object", kind}, {"id", e.id}, {"email_address", e.address}, {"status", e.status}}

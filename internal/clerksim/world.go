@@ -13,10 +13,12 @@ type World struct {
 	now int64 // world time in ms since the epoch
 	gap int64 // mean ms between two steps
 
-	founded int      // founding steps done
-	changed int      // change steps done
-	kinds   []change // every kind of change, as often as it is likely
-	deck    []change // the kinds not drawn since the last shuffle
+	founded  int      // founding steps done
+	changed  int      // change steps done
+	mute     bool     // what happens is not told
+	enrolled int      // memberships of new organizations
+	kinds    []change // every kind of change, as often as it is likely
+	deck     []change // the kinds not drawn since the last shuffle
 
 	queue []func() Message // decided, not yet happened
 	head  int              // first of queue that has not happened
@@ -32,6 +34,7 @@ type World struct {
 	memberships pool[*membership]
 	sessions    pool[*session]    // neither ended, removed nor revoked
 	invitations pool[*invitation] // pending
+	invited     pool[*invitation] // of any status
 	domains     pool[*domain]
 	roles       pool[*role]
 	permissions pool[*permission]
@@ -43,10 +46,14 @@ type World struct {
 
 	system      []*permission // Clerk's own, older than any webhook, so no event ever told them
 	plans       []*plan
-	connections []object // enterprise connections, which have no webhook
-	freed       []string // e-mail addresses of deleted users, to be used again
-	serial      int      // makes names unique
+	connections []object // enterprise connections, which have no webhook, as these have none
+	roleSets    []*roleSet
+	directories []*directory
+	freed       []string      // e-mail addresses of deleted users, to be used again
+	serial      int           // makes names unique
+	ticketed    *verification // the proof that all users of a sparse founding share
 	scratch     []byte
+	revision    uint64 // counts messages, and so changes
 }
 
 // NewWorld returns a world at its beginning: nothing exists until Next hands out the message that says so.
@@ -65,6 +72,7 @@ func NewWorld(cfg Config) *World {
 	w.system = w.systemPermissions()
 	w.plans = w.newPlans()
 	w.connections = w.newConnections()
+	w.newRecords()
 	w.kinds = changes()
 	return w
 }
@@ -168,6 +176,9 @@ func (w *World) tellAt(typ string, e entity, edit func(), exact bool) {
 		edit()
 		s := e.mark()
 		s.updated, s.envelope, s.tied = w.now, w.now+w.lag(), false
+		if w.mute {
+			return w.message(typ, s.id, nil, s.envelope, exact)
+		}
 		return w.message(typ, s.id, e.data(w), s.envelope, exact)
 	})
 }

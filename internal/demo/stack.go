@@ -45,9 +45,13 @@ type StackConfig struct {
 	Observe func(projector.Commit)
 	// Clerk, if set, is served on SimAddr, and what its directed changes tell is delivered at once; everything else it has to tell is the caller's
 	// to send. SimAddr's default is a free port.
+	//
+	// Its endpoint is set to ingest and Secret, and may be changed while the stack runs.
 	Clerk   *clerksim.Clerk
 	SimAddr string
-	Log     *slog.Logger
+	// Compress divides the pauses of Svix' retries of the Clerk's messages. Default 2000: a day of them takes 50 s, and the first one comes at once.
+	Compress float64
+	Log      *slog.Logger
 }
 
 // Stack is the running parts. All of them are this process's own, on free ports of 127.0.0.1, and end with it.
@@ -82,6 +86,9 @@ const stopTimeout = 20 * time.Second
 func Run(ctx context.Context, c StackConfig, work func(context.Context, *Stack) error) (err error) {
 	if c.Secret == "" {
 		c.Secret = newSecret()
+	}
+	if c.Compress == 0 {
+		c.Compress = compress
 	}
 	s := &Stack{config: c, Registry: ops.NewRegistry(), Secret: c.Secret}
 	// The stores outlive ctx: an interrupt ends the work first and them last.
@@ -159,11 +166,20 @@ func (s *Stack) build() (err error) {
 		Log: s.config.Log, Metrics: s.Registry, Observe: s.observe,
 	})
 	if err == nil && s.config.Clerk != nil {
-		s.face, err = listen(s.config.SimAddr, s.config.Clerk)
+		err = s.play(s.config.Clerk)
 	}
 	if err != nil {
 		s.Ingest.Close()
 	}
+	return err
+}
+
+// play tells the Clerk where its webhooks go, and serves it.
+func (s *Stack) play(clerk *clerksim.Clerk) (err error) {
+	if err := clerk.SetEndpoint(clerksim.Endpoint{URL: s.WebhookURL(), Secret: s.Secret}); err != nil {
+		return err
+	}
+	s.face, err = listen(s.config.SimAddr, clerk)
 	return err
 }
 

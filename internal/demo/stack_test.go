@@ -31,6 +31,7 @@ func TestAStackWithAClerkServesTellsAndLetsIn(t *testing.T) {
 		loginsSeeWhatTheyMay(t, s)
 		keysAreServed(t, s)
 		trafficGoesOn(t, s)
+		whatIsLostStaysLost(t, s)
 		return nil
 	})
 	if err != nil {
@@ -126,5 +127,49 @@ func trafficGoesOn(t *testing.T, s *Stack) {
 	}()
 	if err := s.Traffic(ctx, 0); err == nil || s.committed.Load() < before+300 {
 		t.Errorf("%d messages, %v", s.committed.Load()-before, err)
+	}
+}
+
+// Webhooks of an endpoint that is off never come, and those of an endpoint that is on again do, in a stack that has not noticed.
+func whatIsLostStaysLost(t *testing.T, s *Stack) {
+	t.Helper()
+	conn := testkit.Connect(t, s.ReaderURL())
+	defer conn.Close(t.Context())
+	there := func(user string) bool {
+		return count(t, conn, `select count(*) from clerk.users where id = $1`, user) == 1
+	}
+	join := func() string {
+		user, err := s.Clerk().CreateUser()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return user
+	}
+	on := s.Clerk().Endpoint()
+	off := on
+	off.Off = true
+	if err := s.Clerk().SetEndpoint(off); err != nil {
+		t.Fatal(err)
+	}
+	before := s.Clerk().EndpointStatus().Dropped
+	lost := join()
+	testkit.Eventually(t, func() error {
+		if s.Clerk().EndpointStatus().Dropped == before {
+			return errors.New("nothing is dropped")
+		}
+		return nil
+	})
+	if err := s.Clerk().SetEndpoint(on); err != nil {
+		t.Fatal(err)
+	}
+	found := join()
+	testkit.Eventually(t, func() error {
+		if !there(found) {
+			return errors.New("the later user is not there")
+		}
+		return nil
+	})
+	if there(lost) {
+		t.Error("a message that was dropped has come")
 	}
 }

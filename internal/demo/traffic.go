@@ -40,36 +40,34 @@ func (s *Stack) Found(ctx context.Context) error {
 }
 
 // Traffic tells what goes on in the stack's Clerk, so many deliveries a second, until ctx ends. Where its history ends it goes on.
+// What the endpoint refuses through all retries, or misses while it is off, is lost, as it would be at Svix: the Clerk counts it.
 func (s *Stack) Traffic(ctx context.Context, rate float64) error {
 	const steps = 1000
 	c := s.delivery()
 	c.Rate = rate
-	for ; ctx.Err() == nil; c.Seed++ {
-		if err := Deliver(ctx, c, s.Clerk().Next); err != nil {
-			return err
+	return post(ctx, c, func() (clerksim.Message, bool) {
+		m, ok := s.Clerk().Next()
+		if !ok {
+			s.Clerk().Continue(steps)
+			m, ok = s.Clerk().Next()
 		}
-		s.Clerk().Continue(steps)
-	}
-	return ctx.Err()
+		return m, ok
+	})
 }
 
-// Courier tells directed changes when they are made, until ctx ends: who removes a member must not wait for a traffic's pace.
+// Courier tells directed changes when they are made, until ctx ends: who removes a member must not wait for a traffic's pace, nor behind what the
+// endpoint has refused before.
 func Courier(ctx context.Context, c clerksim.SenderConfig, clerk *clerksim.Clerk) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-clerk.Directed():
-		}
-		if err := Deliver(ctx, c, clerk.NextDirected); err != nil && ctx.Err() == nil {
-			return err
-		}
+	c.More = clerk.Directed()
+	if err := post(ctx, c, clerk.NextDirected); ctx.Err() == nil {
+		return err
 	}
+	return nil
 }
 
-// delivery is without faults; retries, which there are when ingest says 503, come soon.
+// delivery goes where the Clerk's endpoint is, without faults of its own.
 func (s *Stack) delivery() clerksim.SenderConfig {
-	return clerksim.SenderConfig{URL: s.WebhookURL(), Secret: s.Secret, Compress: compress}
+	return clerksim.SenderConfig{Endpoint: s.Clerk().Endpoint, Compress: s.config.Compress}
 }
 
 // Deliver sends all that next has, and fails where something was given up.
@@ -82,5 +80,15 @@ func Deliver(ctx context.Context, c clerksim.SenderConfig, next func() (clerksim
 	if err == nil && report.GivenUp > 0 {
 		err = fmt.Errorf("%d messages were given up", report.GivenUp)
 	}
+	return err
+}
+
+// post is Deliver for a Clerk that lives on whatever is lost.
+func post(ctx context.Context, c clerksim.SenderConfig, next func() (clerksim.Message, bool)) error {
+	sender, err := clerksim.NewSender(c)
+	if err != nil {
+		return err
+	}
+	_, err = sender.Send(ctx, next)
 	return err
 }
