@@ -45,6 +45,14 @@ type SubscriptionItem struct {
 	Seats     JSON `json:"seats"`
 	CreatedAt Time `json:"created_at"`
 	UpdatedAt Time `json:"updated_at"`
+	// PlanPeriod is the API's name of Interval; reading a payload moves it there.
+	PlanPeriod string `json:"plan_period"`
+}
+
+func (i *SubscriptionItem) normalize(*Event) {
+	if i.Interval == "" {
+		i.Interval = i.PlanPeriod
+	}
 }
 
 // PaymentAttempt is the data of the paymentAttempt events.

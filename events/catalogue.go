@@ -19,8 +19,10 @@ const (
 	ObjectSubscriptionItem       = "subscriptionItem"
 	ObjectPaymentAttempt         = "paymentAttempt"
 
-	// ObjectEnterpriseConnection has no webhook at Clerk: its events come from polling the Backend API.
+	// These have no webhook at Clerk: their events come from polling the Backend API.
 	ObjectEnterpriseConnection = "enterpriseConnection"
+	ObjectRoleSet              = "roleSet"
+	ObjectSCIMDirectory        = "scimDirectory"
 )
 
 // ranks lists, for every object, the verbs that carry an entity's state and their rank: what wins when both clocks are equal.
@@ -28,24 +30,29 @@ const (
 // back to pending. A verb that is not listed is not a known state: it flows through the stream and no state projection reads it.
 //
 // Source: Clerk's webhook catalogue (clerk/openapi-specs, webhooks/2025-04-15.yml). Beside its 45 types stand subscriptionItem.created, in the
-// catalogue until 2026-08-03 and still in the JavaScript types, subscriptionItem.expired, named in Clerk's own guides, and the polled object.
+// catalogue until 2026-08-03 and still in the JavaScript types, subscriptionItem.expired, named in Clerk's own guides, and what only the Backend API shows:
+// the polled objects, an invitation that expired, and the end of objects whose end has no webhook.
+//
+// A rank never changes, for it is part of versions that are stored. A verb that joins the list has the rank that it had while it was unlisted.
 var ranks = map[string]map[string]int{
 	ObjectUser:                   {"created": 1, "updated": 2, "deleted": deletedRank},
 	ObjectOrganization:           {"created": 1, "updated": 2, "deleted": deletedRank},
 	ObjectOrganizationMembership: {"created": 1, "updated": 2, "deleted": deletedRank},
-	ObjectOrganizationInvitation: {"created": 1, "accepted": 2, "revoked": 3},
+	ObjectOrganizationInvitation: {"created": 1, "accepted": 2, "revoked": 3, "expired": unlistedRank, "deleted": deletedRank},
 	ObjectOrganizationDomain:     {"created": 1, "updated": 2, "deleted": deletedRank},
 	ObjectRole:                   {"created": 1, "updated": 2, "deleted": deletedRank},
 	ObjectPermission:             {"created": 1, "updated": 2, "deleted": deletedRank},
 	ObjectSession:                {"pending": 1, "created": 2, "ended": 3, "removed": 4, "revoked": 5},
 	ObjectEmail:                  {"created": 1},
 	ObjectSMS:                    {"created": 1},
-	ObjectWaitlistEntry:          {"created": 1, "updated": 2},
-	ObjectSubscription:           {"created": 1, "updated": 2, "active": 3, "pastDue": 4},
+	ObjectWaitlistEntry:          {"created": 1, "updated": 2, "deleted": deletedRank},
+	ObjectSubscription:           {"created": 1, "updated": 2, "active": 3, "pastDue": 4, "deleted": deletedRank},
 	ObjectSubscriptionItem: {"created": 1, "upcoming": 2, "incomplete": 3, "updated": 4, "freeTrialEnding": 5, "active": 6, "pastDue": 7,
-		"canceled": 8, "ended": 9, "abandoned": 10, "expired": 11},
+		"canceled": 8, "ended": 9, "abandoned": 10, "expired": 11, "deleted": deletedRank},
 	ObjectPaymentAttempt:       {"created": 1, "updated": 2},
 	ObjectEnterpriseConnection: {"created": 1, "updated": 2, "deleted": deletedRank},
+	ObjectRoleSet:              {"updated": unlistedRank, "deleted": deletedRank},
+	ObjectSCIMDirectory:        {"updated": unlistedRank, "deleted": deletedRank},
 }
 
 // unlistedRank puts a verb nobody knows between the known ones and a delete, which outranks all.

@@ -13,6 +13,7 @@ const (
 	always when = 1 << (iota - 1)
 	inMessages
 	inInvitations
+	inDirectories
 )
 
 // whenNamed decides by a member's name, and for the url of an invitation by the object it stands in. Credentials are matched wherever they
@@ -33,6 +34,8 @@ func whenNamed(parent, name []byte, keepPrivateMetadata bool) when {
 		if string(parent) == "data" {
 			return inInvitations
 		}
+	case "api_key":
+		return inDirectories // elsewhere it is what somebody keeps in metadata under that name
 	case "subject", "body", "body_plain", "message", "action_url", "magic_link", "ticket", "token":
 		return inMessages
 	}

@@ -14,4 +14,23 @@ type EnterpriseConnection struct {
 	DisableAdditionalIdentifications bool   `json:"disable_additional_identifications"`
 	CreatedAt                        Time   `json:"created_at"`
 	UpdatedAt                        Time   `json:"updated_at"`
+	// SAMLConnection and OAuthConfig are where newer versions of the API say what Protocol and AllowSubdomains are; reading a payload moves it there.
+	SAMLConnection struct {
+		ID              string `json:"id"`
+		AllowSubdomains bool   `json:"allow_subdomains"`
+	} `json:"saml_connection"`
+	OAuthConfig struct {
+		ID string `json:"id"`
+	} `json:"oauth_config"`
+}
+
+func (c *EnterpriseConnection) normalize(*Event) {
+	c.AllowSubdomains = c.AllowSubdomains || c.SAMLConnection.AllowSubdomains
+	switch {
+	case c.Protocol != "":
+	case c.SAMLConnection.ID != "":
+		c.Protocol = "saml"
+	case c.OAuthConfig.ID != "":
+		c.Protocol = "oauth"
+	}
 }

@@ -46,6 +46,9 @@ func TestNoFieldIsLeftOut(t *testing.T) {
 	for _, tc := range decodings(t) {
 		noteFields(reflect.ValueOf(tc.want), set)
 	}
+	for _, tc := range spellings() {
+		noteFields(reflect.ValueOf(tc.want), set)
+	}
 	if len(set) < 150 {
 		t.Errorf("only %d fields found: the walk is broken", len(set))
 	}

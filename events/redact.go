@@ -121,9 +121,11 @@ func wantedOf(object string) when {
 	switch {
 	case object == "":
 		// An unrouted body could be anything, so everything that may be a credential is taken for one.
-		return always | inMessages | inInvitations
+		return always | inMessages | inInvitations | inDirectories
 	case isMessage(object):
 		return always | inMessages
+	case object == ObjectSCIMDirectory:
+		return always | inDirectories
 	case isInvitation(object):
 		return always | inInvitations
 	}

@@ -16,6 +16,8 @@ type (
 	OrganizationInvitationCreated   struct{ Of[OrganizationInvitation] }
 	OrganizationInvitationAccepted  struct{ Of[OrganizationInvitation] }
 	OrganizationInvitationRevoked   struct{ Of[OrganizationInvitation] }
+	OrganizationInvitationExpired   struct{ Of[OrganizationInvitation] }
+	OrganizationInvitationDeleted   struct{ Of[OrganizationInvitation] }
 	OrganizationDomainCreated       struct{ Of[OrganizationDomain] }
 	OrganizationDomainUpdated       struct{ Of[OrganizationDomain] }
 	OrganizationDomainDeleted       struct{ Of[OrganizationDomain] }
@@ -34,10 +36,12 @@ type (
 	SMSCreated                      struct{ Of[SMS] }
 	WaitlistEntryCreated            struct{ Of[WaitlistEntry] }
 	WaitlistEntryUpdated            struct{ Of[WaitlistEntry] }
+	WaitlistEntryDeleted            struct{ Of[WaitlistEntry] }
 	SubscriptionCreated             struct{ Of[Subscription] }
 	SubscriptionUpdated             struct{ Of[Subscription] }
 	SubscriptionActive              struct{ Of[Subscription] }
 	SubscriptionPastDue             struct{ Of[Subscription] }
+	SubscriptionDeleted             struct{ Of[Subscription] }
 	SubscriptionItemCreated         struct{ Of[SubscriptionItem] }
 	SubscriptionItemUpcoming        struct{ Of[SubscriptionItem] }
 	SubscriptionItemIncomplete      struct{ Of[SubscriptionItem] }
@@ -49,11 +53,16 @@ type (
 	SubscriptionItemEnded           struct{ Of[SubscriptionItem] }
 	SubscriptionItemAbandoned       struct{ Of[SubscriptionItem] }
 	SubscriptionItemExpired         struct{ Of[SubscriptionItem] }
+	SubscriptionItemDeleted         struct{ Of[SubscriptionItem] }
 	PaymentAttemptCreated           struct{ Of[PaymentAttempt] }
 	PaymentAttemptUpdated           struct{ Of[PaymentAttempt] }
 	EnterpriseConnectionCreated     struct{ Of[EnterpriseConnection] }
 	EnterpriseConnectionUpdated     struct{ Of[EnterpriseConnection] }
 	EnterpriseConnectionDeleted     struct{ Of[EnterpriseConnection] }
+	RoleSetUpdated                  struct{ Of[RoleSet] }
+	RoleSetDeleted                  struct{ Of[RoleSet] }
+	SCIMDirectoryUpdated            struct{ Of[SCIMDirectory] }
+	SCIMDirectoryDeleted            struct{ Of[SCIMDirectory] }
 )
 
 func (UserCreated) EventType() string                     { return "user.created" }
@@ -68,6 +77,8 @@ func (OrganizationMembershipDeleted) EventType() string   { return "organization
 func (OrganizationInvitationCreated) EventType() string   { return "organizationInvitation.created" }
 func (OrganizationInvitationAccepted) EventType() string  { return "organizationInvitation.accepted" }
 func (OrganizationInvitationRevoked) EventType() string   { return "organizationInvitation.revoked" }
+func (OrganizationInvitationExpired) EventType() string   { return "organizationInvitation.expired" }
+func (OrganizationInvitationDeleted) EventType() string   { return "organizationInvitation.deleted" }
 func (OrganizationDomainCreated) EventType() string       { return "organizationDomain.created" }
 func (OrganizationDomainUpdated) EventType() string       { return "organizationDomain.updated" }
 func (OrganizationDomainDeleted) EventType() string       { return "organizationDomain.deleted" }
@@ -86,10 +97,12 @@ func (EmailCreated) EventType() string                    { return "email.create
 func (SMSCreated) EventType() string                      { return "sms.created" }
 func (WaitlistEntryCreated) EventType() string            { return "waitlistEntry.created" }
 func (WaitlistEntryUpdated) EventType() string            { return "waitlistEntry.updated" }
+func (WaitlistEntryDeleted) EventType() string            { return "waitlistEntry.deleted" }
 func (SubscriptionCreated) EventType() string             { return "subscription.created" }
 func (SubscriptionUpdated) EventType() string             { return "subscription.updated" }
 func (SubscriptionActive) EventType() string              { return "subscription.active" }
 func (SubscriptionPastDue) EventType() string             { return "subscription.pastDue" }
+func (SubscriptionDeleted) EventType() string             { return "subscription.deleted" }
 func (SubscriptionItemCreated) EventType() string         { return "subscriptionItem.created" }
 func (SubscriptionItemUpcoming) EventType() string        { return "subscriptionItem.upcoming" }
 func (SubscriptionItemIncomplete) EventType() string      { return "subscriptionItem.incomplete" }
@@ -101,11 +114,16 @@ func (SubscriptionItemCanceled) EventType() string        { return "subscription
 func (SubscriptionItemEnded) EventType() string           { return "subscriptionItem.ended" }
 func (SubscriptionItemAbandoned) EventType() string       { return "subscriptionItem.abandoned" }
 func (SubscriptionItemExpired) EventType() string         { return "subscriptionItem.expired" }
+func (SubscriptionItemDeleted) EventType() string         { return "subscriptionItem.deleted" }
 func (PaymentAttemptCreated) EventType() string           { return "paymentAttempt.created" }
 func (PaymentAttemptUpdated) EventType() string           { return "paymentAttempt.updated" }
 func (EnterpriseConnectionCreated) EventType() string     { return "enterpriseConnection.created" }
 func (EnterpriseConnectionUpdated) EventType() string     { return "enterpriseConnection.updated" }
 func (EnterpriseConnectionDeleted) EventType() string     { return "enterpriseConnection.deleted" }
+func (RoleSetUpdated) EventType() string                  { return "roleSet.updated" }
+func (RoleSetDeleted) EventType() string                  { return "roleSet.deleted" }
+func (SCIMDirectoryUpdated) EventType() string            { return "scimDirectory.updated" }
+func (SCIMDirectoryDeleted) EventType() string            { return "scimDirectory.deleted" }
 
 // types finds the reader of a type. A test holds it to the ranks: neither knows a type that the other does not.
 var types = index(
@@ -121,6 +139,8 @@ var types = index(
 	as[OrganizationInvitation, OrganizationInvitationCreated](),
 	as[OrganizationInvitation, OrganizationInvitationAccepted](),
 	as[OrganizationInvitation, OrganizationInvitationRevoked](),
+	as[OrganizationInvitation, OrganizationInvitationExpired](),
+	as[OrganizationInvitation, OrganizationInvitationDeleted](),
 	as[OrganizationDomain, OrganizationDomainCreated](),
 	as[OrganizationDomain, OrganizationDomainUpdated](),
 	as[OrganizationDomain, OrganizationDomainDeleted](),
@@ -139,10 +159,12 @@ var types = index(
 	as[SMS, SMSCreated](),
 	as[WaitlistEntry, WaitlistEntryCreated](),
 	as[WaitlistEntry, WaitlistEntryUpdated](),
+	as[WaitlistEntry, WaitlistEntryDeleted](),
 	as[Subscription, SubscriptionCreated](),
 	as[Subscription, SubscriptionUpdated](),
 	as[Subscription, SubscriptionActive](),
 	as[Subscription, SubscriptionPastDue](),
+	as[Subscription, SubscriptionDeleted](),
 	as[SubscriptionItem, SubscriptionItemCreated](),
 	as[SubscriptionItem, SubscriptionItemUpcoming](),
 	as[SubscriptionItem, SubscriptionItemIncomplete](),
@@ -154,11 +176,16 @@ var types = index(
 	as[SubscriptionItem, SubscriptionItemEnded](),
 	as[SubscriptionItem, SubscriptionItemAbandoned](),
 	as[SubscriptionItem, SubscriptionItemExpired](),
+	as[SubscriptionItem, SubscriptionItemDeleted](),
 	as[PaymentAttempt, PaymentAttemptCreated](),
 	as[PaymentAttempt, PaymentAttemptUpdated](),
 	as[EnterpriseConnection, EnterpriseConnectionCreated](),
 	as[EnterpriseConnection, EnterpriseConnectionUpdated](),
 	as[EnterpriseConnection, EnterpriseConnectionDeleted](),
+	as[RoleSet, RoleSetUpdated](),
+	as[RoleSet, RoleSetDeleted](),
+	as[SCIMDirectory, SCIMDirectoryUpdated](),
+	as[SCIMDirectory, SCIMDirectoryDeleted](),
 )
 
 func index(readers ...reader) map[string]func(*Event) (any, error) {

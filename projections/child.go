@@ -112,10 +112,10 @@ func (c *Child[T]) write(ctx context.Context, tx pgx.Tx, tables string, index in
 	in := c.input(tables)
 	for i := range rows {
 		old := before[rows[i].Key]
-		if bytes.Equal(old.children, rows[i].childrenHash) {
+		if !rows[i].Afresh && bytes.Equal(old.children, rows[i].childrenHash) {
 			continue
 		}
-		if old.children != nil {
+		if old.children != nil || rows[i].Afresh && old.version != "" {
 			stale = append(stale, rows[i].Key)
 		}
 		in.rows = unpack(rows[i].children[index], in.rows)

@@ -53,6 +53,9 @@ type Row struct {
 	// Related is what the change feed tells of the row beside its key. It is for readers who could not find it out: the row of a deleted membership is a
 	// tombstone, and says no more whose it was.
 	Related []string
+	// Afresh says that the row is to be written whole, whatever the hashes beside the stored one say of it: it was read from Clerk's API because the stored
+	// one was not what it should be, and then its hashes are no evidence.
+	Afresh bool
 	// Value is for projections that implement Write themselves.
 	Value any
 

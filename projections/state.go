@@ -79,7 +79,7 @@ func (s *State[T]) Wants(object, verb string) bool {
 
 // Decode implements Projection.
 func (s *State[T]) Decode(e *events.Event) (Row, error) {
-	row := Row{Key: e.EntityID, Version: e.Version}
+	row := Row{Key: e.EntityID, Version: e.Version, Afresh: e.Source != events.SourceWebhook && e.Source != ""}
 	var (
 		payload T
 		c       cleaner
@@ -208,16 +208,22 @@ func (s *State[T]) Write(ctx context.Context, tx pgx.Tx, tables string, rows []R
 		return Outcome{}, err
 	}
 	newer, o := sift(rows, before)
-	unchanged := bytes.Repeat(appendNull(nil), len(in.documents))
-	for i := range newer {
-		row := encoded{newer[i].fields, newer[i].documents}
-		if newer[i].documents == nil || bytes.Equal(before[newer[i].Key].documents, newer[i].documentsHash) {
-			row[1] = unchanged
+	none := bytes.Repeat(appendNull(nil), len(in.documents))
+	for _, afresh := range []bool{false, true} {
+		in.rows = in.rows[:0]
+		for i := range newer {
+			if newer[i].Afresh != afresh {
+				continue
+			}
+			row := encoded{newer[i].fields, newer[i].documents}
+			if newer[i].documents == nil || !afresh && bytes.Equal(before[newer[i].Key].documents, newer[i].documentsHash) {
+				row[1] = none
+			}
+			in.rows = append(in.rows, row)
 		}
-		in.rows = append(in.rows, row)
-	}
-	if err := in.upsert(ctx, tx); err != nil {
-		return Outcome{}, err
+		if err := in.upsert(ctx, tx, afresh); err != nil {
+			return Outcome{}, err
+		}
 	}
 	for i, child := range s.Children {
 		if err := child.write(ctx, tx, tables, i, newer, before); err != nil {

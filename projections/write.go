@@ -90,15 +90,16 @@ join `+in.target()+` t using (id)`, ids)
 }
 
 // upsert inserts or replaces rows by id where the new version is greater. This comparison is the version gate: with it the result does not
-// depend on the order of arrival. Documents whose hash is the stored one stay as they are; the input need not have them.
-func (in *input) upsert(ctx context.Context, tx pgx.Tx) error {
+// depend on the order of arrival. Documents whose hash is the stored one stay as they are, and the input need not have
+// them, unless the rows are to be written afresh.
+func (in *input) upsert(ctx context.Context, tx pgx.Tx, afresh bool) error {
 	if len(in.rows) == 0 {
 		return nil
 	}
 	sets := make([]string, 0, len(in.names))
 	for _, n := range in.names[1:] {
 		value := "excluded." + quote(n)
-		if slices.Contains(in.documents, n) {
+		if !afresh && slices.Contains(in.documents, n) {
 			value = "case when t.documents_hash = excluded.documents_hash then t." + quote(n) + " else " + value + " end"
 		}
 		sets = append(sets, quote(n)+" = "+value)
@@ -144,6 +145,10 @@ func (in *input) run(ctx context.Context, tx pgx.Tx, statement string) (*pgconn.
 	if len(in.rows) >= copyFrom {
 		return in.runCopied(ctx, tx, statement)
 	}
+	return in.runArrays(ctx, tx, statement)
+}
+
+func (in *input) runArrays(ctx context.Context, tx pgx.Tx, statement string) (*pgconn.Result, error) {
 	params := make([]string, len(in.types))
 	formats := make([]int16, len(in.types))
 	for i, t := range in.types {

@@ -68,7 +68,7 @@ func guarded(t *testing.T, conf string) (server *natsserver.Server, log *testkit
 	t.Helper()
 	server, err := natsserver.Start(t.Context(), natsserver.Options{Config: conf, Variables: map[string]string{
 		"NATS_INGEST_PASSWORD": "pw-ingest", "NATS_OPERATOR_PASSWORD": "pw-operator", "NATS_PROJECTOR_PASSWORD": "pw-projector",
-		"NATS_SUBSCRIBER_PASSWORD": "pw-subscriber", "NATS_MONITOR_PASSWORD": "pw-monitor", "NATS_HOST": "127.0.0.1", "NATS_STORE_DIR": t.TempDir(),
+		"NATS_SUBSCRIBER_PASSWORD": "pw-subscriber", "NATS_WATCH_PASSWORD": "pw-watch", "NATS_MONITOR_PASSWORD": "pw-monitor", "NATS_HOST": "127.0.0.1", "NATS_STORE_DIR": t.TempDir(),
 	}})
 	if err != nil {
 		t.Fatal(err)

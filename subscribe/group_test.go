@@ -61,6 +61,9 @@ func everyType(s *sightings) []Handler {
 		sees[events.SubscriptionItemPastDue](s), sees[events.SubscriptionItemCanceled](s), sees[events.SubscriptionItemEnded](s),
 		sees[events.SubscriptionItemAbandoned](s), sees[events.SubscriptionItemExpired](s),
 		sees[events.PaymentAttemptCreated](s), sees[events.PaymentAttemptUpdated](s),
+		sees[events.OrganizationInvitationExpired](s), sees[events.OrganizationInvitationDeleted](s), sees[events.WaitlistEntryDeleted](s),
+		sees[events.SubscriptionDeleted](s), sees[events.SubscriptionItemDeleted](s),
+		sees[events.RoleSetUpdated](s), sees[events.RoleSetDeleted](s), sees[events.SCIMDirectoryUpdated](s), sees[events.SCIMDirectoryDeleted](s),
 		sees[events.EnterpriseConnectionCreated](s), sees[events.EnterpriseConnectionUpdated](s), sees[events.EnterpriseConnectionDeleted](s),
 	}
 }

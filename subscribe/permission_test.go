@@ -22,7 +22,7 @@ import (
 func guarded(t *testing.T, change func(conf string) string) (*bed, jetstream.JetStream) {
 	t.Helper()
 	variables := map[string]string{"NATS_HOST": "127.0.0.1", "NATS_STORE_DIR": "/data"}
-	for _, user := range []string{broker.UserIngest, broker.UserOperator, broker.UserProjector, broker.UserSubscriber, broker.UserMonitor} {
+	for _, user := range []string{broker.UserIngest, broker.UserOperator, broker.UserProjector, broker.UserSubscriber, broker.UserWatch, broker.UserMonitor} {
 		variables["NATS_"+strings.ToUpper(user)+"_PASSWORD"] = "p-" + user
 	}
 	s, err := natsserver.Start(t.Context(), natsserver.Options{Config: change(broker.ServerConf()), Variables: variables})

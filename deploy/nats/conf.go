@@ -9,6 +9,7 @@ import (
 // NATS_<USER>_PASSWORD.
 const (
 	UserIngest     = "ingest"     // appends events; reads none
+	UserWatch      = "watch"      // reads and appends; answers who misses an object
 	UserOperator   = "operator"   // everything in the account of the streams
 	UserProjector  = "projector"  // reads the streams with ordered consumers
 	UserSubscriber = "subscriber" // reads them with durable consumers
@@ -17,8 +18,15 @@ const (
 
 // IngestInbox is the only place where the user ingest may receive replies. Its
 // clients connect with nats.CustomInboxPrefix(IngestInbox); on a server without
-// permissions the option does no harm. The other users need no option.
+// permissions the option does no harm. But for watch, the other users need no option.
 const IngestInbox = "_INBOX_ingest"
+
+// WatchInbox is the same for the user watch.
+const WatchInbox = "_INBOX_watch"
+
+// HydrateSubject is where the user watch answers requests for one object of an
+// instance. The readers' account imports it; projector and subscriber may ask.
+func HydrateSubject(instance string) string { return "clerkstream.hydrate." + instance }
 
 var (
 	//go:embed server.conf

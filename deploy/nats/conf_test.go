@@ -55,7 +55,7 @@ func TestFilesReadTheEnvironment(t *testing.T) { //nolint:paralleltest // sets t
 		if o.MaxPayload != 2<<20 || o.HTTPPort != 8222 || o.Port != 4222 || o.Host != "127.0.0.1" || o.Trace {
 			t.Errorf("%s: max payload %d, ports %d and %d of %s, trace %v", name, o.MaxPayload, o.Port, o.HTTPPort, o.Host, o.Trace)
 		}
-		if o.NoAuthUser != "" || len(o.Users) != 5 {
+		if o.NoAuthUser != "" || len(o.Users) != 6 {
 			t.Errorf("%s: %d users, without login %q", name, len(o.Users), o.NoAuthUser)
 		}
 	}

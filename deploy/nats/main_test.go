@@ -21,12 +21,16 @@ func variables() map[string]string {
 		"NATS_HOST":                "127.0.0.1",
 		"NATS_STORE_DIR":           "/data",
 		"NATS_INGEST_PASSWORD":     password(broker.UserIngest),
+		"NATS_WATCH_PASSWORD":      password(broker.UserWatch),
 		"NATS_OPERATOR_PASSWORD":   password(broker.UserOperator),
 		"NATS_PROJECTOR_PASSWORD":  password(broker.UserProjector),
 		"NATS_SUBSCRIBER_PASSWORD": password(broker.UserSubscriber),
 		"NATS_MONITOR_PASSWORD":    password(broker.UserMonitor),
 	}
 }
+
+// inboxes are those of the users that have one of their own.
+var inboxes = map[string]string{broker.UserIngest: broker.IngestInbox, broker.UserWatch: broker.WatchInbox}
 
 func password(user string) string { return "p-" + user }
 
@@ -57,8 +61,8 @@ func connectAs(t *testing.T, s *natsserver.Server, user string, opts ...nats.Opt
 	t.Helper()
 	// Refusals are looked for where they are expected; they are not news.
 	opts = append(opts, nats.UserInfo(user, password(user)), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
-	if user == broker.UserIngest {
-		opts = append(opts, nats.CustomInboxPrefix(broker.IngestInbox))
+	if inbox, ok := inboxes[user]; ok {
+		opts = append(opts, nats.CustomInboxPrefix(inbox))
 	}
 	nc, err := nats.Connect(s.URL(), opts...)
 	if err != nil {

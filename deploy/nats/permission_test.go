@@ -26,7 +26,7 @@ type request struct {
 // The letters in allowed.
 var letters = map[string]string{
 	broker.UserIngest: "i", broker.UserProjector: "p", broker.UserSubscriber: "s",
-	broker.UserOperator: "o", broker.UserMonitor: "m",
+	broker.UserOperator: "o", broker.UserMonitor: "m", broker.UserWatch: "w",
 }
 
 // subject fills a template of nats-server for the stream and, where there are
@@ -36,7 +36,7 @@ func subject(template string, rest ...any) string {
 }
 
 // requests holds every JetStream API subject of nats-server 2.15.2.
-// i ingest, p projector, s subscriber, o operator.
+// i ingest, w watch, p projector, s subscriber, o operator.
 func requests() []request {
 	const (
 		ordered = `{"stream_name":"CLERK_PROD","config":{"name":"%s","ack_policy":"none","mem_storage":true,"inactive_threshold":60000000000}}`
@@ -45,12 +45,13 @@ func requests() []request {
 		scratch = `{"name":"SCRATCH","subjects":["scratch.>"],"retention":"limits","max_consumers":-1,"max_msgs":-1,"max_bytes":-1,"max_age":0,"storage":"memory","num_replicas":1,"discard":"old"}`
 	)
 	return []request{
-		{"append an event", "clerk.prod.user.user_1.updated", `{}`, "io"},
-		{"append to another instance", "clerk.staging.user.user_1.updated", `{}`, "io"},
+		{"append an event", "clerk.prod.user.user_1.updated", `{}`, "iow"},
+		{"append to another instance", "clerk.staging.user.user_1.updated", `{}`, "iow"},
 		{"publish elsewhere", "elsewhere", `{}`, "o"},
+		{"ask for an object", broker.HydrateSubject("prod"), `{}`, "pso"},
 		{"account info", server.JSApiAccountInfo, ``, "o"},
 
-		{"stream info", subject(server.JSApiStreamInfoT), ``, "ipso"},
+		{"stream info", subject(server.JSApiStreamInfoT), ``, "ipsow"},
 		{"stream names", server.JSApiStreams, ``, "o"},
 		{"stream list", server.JSApiStreamList, ``, "o"},
 		{"stream create", fmt.Sprintf(server.JSApiStreamCreateT, "SCRATCH"), scratch, "o"},
@@ -62,17 +63,17 @@ func requests() []request {
 		{"stream peer evacuate", subject(server.JSApiStreamEvacuatePeerT), `{"peer":"x"}`, "o"},
 		{"stream cancel move", subject(server.JSApiStreamCancelMoveT), `{}`, "o"},
 
-		{"get message", subject(server.JSApiMsgGetT), `{"seq":1}`, "pso"},
-		{"get message directly", subject(server.JSDirectMsgGetT), `{"seq":1}`, "pso"},
-		{"get last of subject directly", subject(server.JSDirectGetLastBySubjectT, "clerk.prod.user.user_0.created"), ``, "pso"},
+		{"get message", subject(server.JSApiMsgGetT), `{"seq":1}`, "psow"},
+		{"get message directly", subject(server.JSDirectMsgGetT), `{"seq":1}`, "psow"},
+		{"get last of subject directly", subject(server.JSDirectGetLastBySubjectT, "clerk.prod.user.user_0.created"), ``, "psow"},
 
-		{"consumer create", subject("$JS.API.CONSUMER.CREATE.%s.%s", "c1"), fmt.Sprintf(ordered, "c1"), "pso"},
-		{"consumer info", subject(server.JSApiConsumerInfoT, "c1"), ``, "pso"},
-		{"consumer next message", subject(server.JSApiRequestNextT, "c1"), `{"batch":1,"no_wait":true}`, "pso"},
-		{"consumer delete", subject(server.JSApiConsumerDeleteT, "c1"), ``, "pso"},
+		{"consumer create", subject("$JS.API.CONSUMER.CREATE.%s.%s", "c1"), fmt.Sprintf(ordered, "c1"), "psow"},
+		{"consumer info", subject(server.JSApiConsumerInfoT, "c1"), ``, "psow"},
+		{"consumer next message", subject(server.JSApiRequestNextT, "c1"), `{"batch":1,"no_wait":true}`, "psow"},
+		{"consumer delete", subject(server.JSApiConsumerDeleteT, "c1"), ``, "psow"},
 		{"consumer create with a filter", subject(server.JSApiConsumerCreateExT, "c2", "clerk.prod.user.>"),
-			strings.Replace(fmt.Sprintf(ordered, "c2"), `"ack_policy"`, `"filter_subject":"clerk.prod.user.>","ack_policy"`, 1), "so"},
-		{"consumer create, durable, with a filter", subject(server.JSApiConsumerCreateExT, "c3", "clerk.prod.user.>"), fmt.Sprintf(durable, "c3"), "so"},
+			strings.Replace(fmt.Sprintf(ordered, "c2"), `"ack_policy"`, `"filter_subject":"clerk.prod.user.>","ack_policy"`, 1), "sow"},
+		{"consumer create, durable, with a filter", subject(server.JSApiConsumerCreateExT, "c3", "clerk.prod.user.>"), fmt.Sprintf(durable, "c3"), "sow"},
 		{"consumer create, legacy", subject(server.JSApiConsumerCreateT), legacy, "o"},
 		{"consumer create, legacy durable", subject(server.JSApiDurableCreateT, "c4"), fmt.Sprintf(durable, "c4"), "o"},
 		{"consumer names", subject(server.JSApiConsumersT), ``, "o"},
@@ -107,7 +108,7 @@ func silent() []request {
 
 func TestEachUserMayDoItsOwnWorkAndNothingElse(t *testing.T) {
 	t.Parallel()
-	for _, user := range []string{broker.UserIngest, broker.UserProjector, broker.UserSubscriber, broker.UserMonitor, broker.UserOperator} {
+	for _, user := range []string{broker.UserIngest, broker.UserProjector, broker.UserSubscriber, broker.UserWatch, broker.UserMonitor, broker.UserOperator} {
 		t.Run(user, func(t *testing.T) {
 			t.Parallel()
 			s := startBroker(t)
@@ -130,7 +131,7 @@ func TestEachUserMayDoItsOwnWorkAndNothingElse(t *testing.T) {
 				t.Errorf("after everything %s tried: %v", user, err)
 			}
 			want := uint64(1)
-			if user == broker.UserIngest {
+			if user == broker.UserIngest || user == broker.UserWatch {
 				want = 2
 			}
 			if got := lastSeq(t, operator, "prod"); got != want {
@@ -161,7 +162,7 @@ func checkRequest(t *testing.T, c *client, r request, allowed bool) {
 			answered = true
 			return true
 		case errors.Is(err, nats.ErrNoResponders):
-			answered = r.subject == "elsewhere" // it got through to where nobody is
+			answered = !strings.HasPrefix(r.subject, "clerk.") && !strings.HasPrefix(r.subject, "$") // it got through to where nobody is
 			return true
 		case !errors.Is(err, nats.ErrTimeout):
 			t.Fatal(err)
@@ -199,6 +200,8 @@ func TestWhoMayListenToWhat(t *testing.T) {
 		{"_INBOX.>", "psom"},
 		{"_INBOX.*.*", "psom"},
 		{broker.IngestInbox + ".>", "io"},
+		{broker.WatchInbox + ".>", "wo"},
+		{broker.HydrateSubject("*"), "wo"},
 		{"$JS.EVENT.ADVISORY.>", "o"},
 		{"$JS.API.>", "o"},
 		{"$JS.ACK.>", "o"},

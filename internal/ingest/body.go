@@ -30,7 +30,7 @@ func (b *bodies) get() *[]byte {
 	return &buf
 }
 
-// put takes a buffer back. Whoever calls it promises that nobody will read the bytes any more: see appender.
+// put takes a buffer back. Whoever calls it promises that nobody will read the bytes any more: see appender.Append.
 func (b *bodies) put(buf *[]byte) {
 	if cap(*buf) <= keptBody {
 		*buf = (*buf)[:0]

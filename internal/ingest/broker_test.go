@@ -296,7 +296,7 @@ func TestTooManyInFlight(t *testing.T) {
 func TestIngestNeedsNoMoreThanItsOwnPermissions(t *testing.T) {
 	t.Parallel()
 	passwords := map[string]string{"NATS_HOST": "127.0.0.1", "NATS_STORE_DIR": t.TempDir()}
-	for _, user := range []string{"INGEST", "OPERATOR", "PROJECTOR", "SUBSCRIBER", "MONITOR"} {
+	for _, user := range []string{"INGEST", "OPERATOR", "PROJECTOR", "SUBSCRIBER", "WATCH", "MONITOR"} {
 		passwords["NATS_"+user+"_PASSWORD"] = "pw-" + user
 	}
 	server := startBroker(t, natsserver.Options{Config: broker.ServerConf(), Variables: passwords})

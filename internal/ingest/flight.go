@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	broker "github.com/clerkstream/clerkstream/deploy/nats"
+	"github.com/clerkstream/clerkstream/internal/appender"
 	"github.com/clerkstream/clerkstream/internal/settings"
 )
 
@@ -28,7 +29,7 @@ type flight struct {
 	nc        *nats.Conn
 	http      *http.Server
 	listener  net.Listener
-	appender  *appender
+	appender  *appender.Appender
 	preflight *preflight
 	within    time.Duration
 
@@ -45,16 +46,16 @@ func (s *Server) takeOff() (*flight, error) {
 		return nil, err
 	}
 	s.nc.Store(nc)
-	app, err := newAppender(nc, s.cfg.Limits.InFlight, s.cfg.Limits.AckTime)
+	app, err := appender.New(nc, s.cfg.Limits.InFlight, s.cfg.Limits.AckTime)
 	if err == nil {
-		err = registerLive(s.cfg.Registry, func() float64 { return float64(app.inFlight.Load()) }, nc.IsConnected)
+		err = registerLive(s.cfg.Registry, func() float64 { return float64(app.InFlight()) }, nc.IsConnected)
 	}
 	if err != nil {
 		nc.Close()
 		return nil, err
 	}
 	look := &preflight{
-		nc: nc, js: app.js, instances: s.instances, monitors: s.cfg.MonitorURLs,
+		nc: nc, js: app.JetStream(), instances: s.instances, monitors: s.cfg.MonitorURLs,
 		replicas: s.cfg.RequireReplicas, fsync: s.cfg.RequireFsync, bodyBytes: s.cfg.Limits.BodyBytes, log: s.cfg.Log,
 		changed: changed, sample: rate.Sometimes{Interval: lookAgain}, known: map[*instance]broker.Durability{},
 	}
@@ -66,7 +67,7 @@ func (s *Server) takeOff() (*flight, error) {
 	return f, nil
 }
 
-func (s *Server) handler(app *appender, suspect func()) *handler {
+func (s *Server) handler(app *appender.Appender, suspect func()) *handler {
 	h := &handler{
 		instances: map[string]*instance{}, appender: app, metrics: s.metrics, now: s.cfg.Now, log: s.cfg.Log,
 		limit: s.cfg.Limits.BodyBytes, keep: s.cfg.KeepPrivateMetadata, suspect: suspect,
@@ -119,11 +120,11 @@ func (f *flight) land(ctx context.Context) error {
 	defer cancel()
 	err := f.http.Shutdown(ctx)
 	if err != nil {
-		err = fmt.Errorf("shut down: %d appends still in flight after %s: %w", f.appender.inFlight.Load(), f.within, err)
+		err = fmt.Errorf("shut down: %d appends still in flight after %s: %w", f.appender.InFlight(), f.within, err)
 	}
 	// Whoever is cut off here has no 2xx and will send again. After a clean shutdown that can only be a connection which was accepted at
 	// the last moment.
-	f.appender.stop()
+	f.appender.Stop()
 	f.http.Close()
 	<-f.served
 	f.connections.Wait()

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/clerkstream/clerkstream/events"
+	"github.com/clerkstream/clerkstream/internal/appender"
 )
 
 const webhookPath = "/webhooks/clerk"
@@ -20,7 +21,7 @@ const webhookPath = "/webhooks/clerk"
 type handler struct {
 	instances map[string]*instance
 	only      *instance // of the path without a name; nil with several
-	appender  *appender
+	appender  *appender.Appender
 	bodies    bodies
 	metrics   *metrics
 	now       func() time.Time
@@ -163,7 +164,7 @@ func bodyOutcome(err error) outcome {
 func (h *handler) store(d *delivery) (o outcome, settled bool) {
 	m := &d.instance.metrics
 	start := time.Now()
-	known, err := h.appender.append(d.instance.stream, &d.event)
+	ack, err := h.appender.Append(d.instance.stream, &d.event)
 	h.metrics.appendSeconds.Observe(time.Since(start).Seconds())
 	if err != nil {
 		d.err = err
@@ -174,7 +175,7 @@ func (h *handler) store(d *delivery) (o outcome, settled bool) {
 	}
 	// If we crash here, Svix hears nothing and sends again: a duplicate.
 	m.last.Set(float64(start.UnixMilli()) / 1000)
-	if known {
+	if ack.Known {
 		return duplicate, true
 	}
 	if reason := d.event.Unrouted; reason != "" {

@@ -108,7 +108,7 @@ func (s *Server) Run(ctx context.Context) error {
 	case err = <-failed:
 	}
 	s.stopping.Store(true)
-	s.cfg.Log.InfoContext(ctx, "ingest stopping", "in_flight", flight.appender.inFlight.Load())
+	s.cfg.Log.InfoContext(ctx, "ingest stopping", "in_flight", flight.appender.InFlight())
 	stopLooking()
 	err = errors.Join(err, flight.land(context.WithoutCancel(ctx)))
 	s.Close()
