@@ -27,9 +27,9 @@ type rule struct {
 var (
 	none = []string{}
 	// public is what a service may build on.
-	public = []string{"events", "projections", "projector", "subscribe", "directory", "auth/...", "schema", "deploy/nats", "examples/..."}
+	public = []string{"events", "projections", "projector", "subscribe", "directory/...", "auth/...", "schema", "deploy/nats", "examples/..."}
 	// writeSide is what makes rows. Reading them must not depend on how they come about.
-	writeSide = []string{"projector", "projections", "schema/...", "deploy/...", "internal/ingest", "internal/clerksim", "internal/reconcile"}
+	writeSide = []string{"projector", "projections", "schema/...", "deploy/...", "internal/ingest", "internal/appender", "internal/clerkapi", "internal/reconcile", "internal/clerksim"}
 	// workshop is what develops and tests the product, and is no part of it.
 	workshop = []string{
 		"github.com/nats-io/nats-server/v2/...", "internal/clerksim", "internal/natsserver", "internal/pgserver", "internal/testkit", "projections/projectiontest",
@@ -43,7 +43,17 @@ var rules = []rule{
 	{of: "projections", ours: []string{"events"}},
 	{of: "projections/projectiontest", ours: []string{"projections", "events", "internal/pgserver", "schema/migrate"}},
 	{of: "projector", ours: []string{"projections", "events", "schema", "deploy/nats", "internal/changefeed", "internal/ops", "internal/progress", "internal/settings"}},
-	{of: "internal/ingest", ours: []string{"events", "deploy/nats", "internal/ops", "internal/settings"}},
+	{of: "internal/appender", ours: []string{"events"}},
+	{of: "internal/ingest", ours: []string{"events", "deploy/nats", "internal/appender", "internal/ops", "internal/settings"}},
+	// What Clerk has beside what its webhooks told. It reads the read model and writes to the stream alone, as ingest does.
+	{of: "internal/clerkapi", ours: none},
+	{of: "internal/reconcile", ours: []string{"projections", "events", "deploy/nats", "internal/appender", "internal/clerkapi"}, never: []string{"projector"}},
+	{of: "internal/hydrate", ours: []string{"events", "internal/hydrate/wire"}},
+	{of: "internal/hydrate/wire", ours: []string{"events"}},
+	{of: "internal/sentinel", ours: []string{"events", "deploy/nats"}},
+	// The process that holds the key, and what looks at everything. Neither makes rows.
+	{of: "internal/watch", never: []string{"projector", "internal/ingest"}},
+	{of: "internal/checkup", never: []string{"projector"}},
 	// Leaves.
 	{of: "schema", ours: none},
 	{of: "schema/migrate", ours: []string{"schema"}},
@@ -58,6 +68,7 @@ var rules = []rule{
 	{of: "auth", ours: none, never: writeSide},
 	{of: "auth/...", ours: []string{"auth", "internal/changefeed"}, never: writeSide},
 	{of: "directory", ours: []string{"internal/changefeed"}, never: writeSide},
+	{of: "directory/hydrate", ours: []string{"directory", "events", "internal/hydrate/wire"}, never: writeSide},
 	// Side effects. They come from the stream, as rows do, and make none.
 	{of: "subscribe", ours: []string{"events", "deploy/nats"}, never: []string{"projector", "projections", "schema/..."}},
 	{of: "examples/...", ours: public, never: workshop},

@@ -18,7 +18,7 @@ import (
 var Migrations embed.FS
 
 // Version is the number of the newest migration: the schema that this code reads and writes.
-const Version = 2
+const Version = 3
 
 // VersionTable is where the applied version is kept.
 const VersionTable = "clerkstream.schema_version"
