@@ -85,12 +85,28 @@ func (c *Client) attempt(ctx context.Context, r request) (answered, error) {
 	began := time.Now()
 	c.metrics.waited.Observe(began.Sub(asked).Seconds())
 	at := c.now()
-	body, err := c.send(ctx, r)
-	c.metrics.count(err, time.Since(began))
-	return answered{body, at}, err
+	body, said, err := c.send(ctx, r)
+	took := time.Since(began)
+	c.metrics.count(err, took)
+	return answered{body, byTheirClock(at, said, took)}, err
 }
 
-func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
+// byTheirClock is the time of observation by the clock that Clerk's events have, as far as its Date header tells (RFC 9110 §6.6.1, full seconds): with a clock
+// of ours that is fast what we read would beat webhooks that are newer, and with a slow one lose against older ones. What the header cannot disprove stays.
+func byTheirClock(at time.Time, said string, took time.Duration) time.Time {
+	theirs, err := http.ParseTime(said)
+	if err != nil {
+		return at
+	}
+	// The answer was made between the beginning and the end of the request, and within a second after Date.
+	if earliest := theirs.Add(-took); at.Before(earliest) || at.After(theirs.Add(time.Second)) {
+		return earliest
+	}
+	return at
+}
+
+// send returns the answer's Date beside its text.
+func (c *Client) send(ctx context.Context, r request) (body []byte, date string, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no whole answer within %v", c.timeout))
 	defer cancel()
 	target := c.base + r.path
@@ -99,7 +115,7 @@ func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, target, bytes.NewReader(r.body))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	c.authorize(req)
 	req.Header.Set("Accept", "application/json")
@@ -109,13 +125,14 @@ func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, plainly(err)
+		return nil, "", plainly(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, c.refusal(r, resp)
+		return nil, "", c.refusal(r, resp)
 	}
-	return readAnswer(resp, r.max)
+	body, err = readAnswer(resp, r.max)
+	return body, resp.Header.Get("Date"), err
 }
 
 // plainly leaves the URL out: the query is nobody's business, and do names the path.

@@ -38,7 +38,7 @@ type Config struct {
 	HTTP *http.Client
 	// Timeout of one attempt, body included. Default 30 s.
 	Timeout time.Duration
-	// Now is the clock of ObservedAt. Default time.Now.
+	// Now is the clock of ObservedAt, as long as the Date of Clerk's answers does not disprove it. Default time.Now.
 	Now func() time.Time
 	// Log hears of attempts that are repeated. Default slog.DiscardHandler.
 	Log *slog.Logger

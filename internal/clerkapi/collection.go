@@ -31,8 +31,8 @@ type listing struct {
 	key string
 	// cursor says that starting_after works. Only users have it.
 	cursor bool
-	// paged is a parameter without which there is no total_count.
-	paged bool
+	// ask is what makes the list whole: where the API leaves some out, or does not count them, unless it is told to.
+	ask []string
 }
 
 // listings: everything is walked from the oldest on, so that what is created meanwhile comes at the end.
@@ -48,7 +48,7 @@ var listings = map[Collection]listing{
 	WaitlistEntries:         {path: "waitlist_entries", order: "+created_at", key: createdAt},
 	EnterpriseConnections:   {path: "enterprise_connections"},
 	SCIMDirectories:         {path: "scim_directories"},
-	SubscriptionItems:       {path: "billing/subscription_items", paged: true},
+	SubscriptionItems:       {path: "billing/subscription_items", ask: []string{"paginated", "include_free"}},
 }
 
 const (

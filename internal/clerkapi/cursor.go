@@ -37,7 +37,11 @@ func (k *cursor) next(ctx context.Context) (page Page, done bool, err error) {
 	case len(page.Objects) == 0:
 		return page, false, fmt.Errorf("%w: no object of a page has an id", ErrShape)
 	}
-	if len(page.Objects) > 0 {
+	if n := len(page.Objects); n > 0 {
+		// Otherwise a server that makes nothing of the cursor would be asked for its first page for ever.
+		if s := len(k.place.Seen); !done && s > 0 && k.place.Seen[s-1].ID == page.Objects[n-1].ID {
+			return page, false, fmt.Errorf("%w: the page behind %s ends with it", ErrShape, page.Objects[n-1].ID)
+		}
 		k.place.Seen = marks(page.Objects, k.c.limits.overlap, k.l.key)
 	}
 	page.Next = k.place.position()

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// ErrNotFound is the answer about an object that the instance does not have, or no longer (404).
+// ErrNotFound is the answer about an object that the instance does not have, or no longer: a 404 with Clerk's own code. One without it is of something in
+// between, a proxy or a load balancer without its backend, which knows nothing of the object.
 var ErrNotFound = errors.New("clerk has no such object")
 
 // ErrUnauthorized is what becomes of a wrong, deleted or insufficient secret key (401, 403). It is not repeated.
@@ -63,7 +64,7 @@ func (e *Error) kind() error {
 	switch {
 	case e.Status == http.StatusPaymentRequired, strings.Contains(e.Code, "not_enabled"), strings.Contains(e.Code, "unsupported_subscription_plan"):
 		return ErrNotEnabled
-	case e.Status == http.StatusNotFound:
+	case e.Status == http.StatusNotFound && e.Code != "":
 		return ErrNotFound
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
 		return ErrUnauthorized

@@ -10,7 +10,7 @@ type Object struct {
 	// Data is its text, byte for byte. It is a part of the whole answer and keeps that in memory: copy what shall live longer than its page.
 	Data json.RawMessage
 	ID   string
-	// ObservedAt is when the request began: what is in Data was true at that time or later.
+	// ObservedAt is when the request began, by Clerk's clock where ours is off: what is in Data was true at that time or later.
 	ObservedAt time.Time
 
 	createdAt, updatedAt int64 // ms since 1970, 0 where there is none

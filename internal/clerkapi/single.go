@@ -154,8 +154,8 @@ func (c *Client) list(ctx context.Context, l listing, q url.Values) (Page, error
 	if l.order != "" {
 		q.Set("order_by", l.order)
 	}
-	if l.paged {
-		q.Set("paginated", "true")
+	for _, name := range l.ask {
+		q.Set(name, "true")
 	}
 	got, err := c.do(ctx, request{method: http.MethodGet, path: l.path, query: q, max: c.limits.answer})
 	if err != nil {
