@@ -35,13 +35,14 @@ dev: bin/clerkstream bin/gateway bin/orders $(if $(DATABASE_URL),,need-postgres)
 	@exec bin/clerkstream dev --run bin/gateway --run bin/orders $(ARGS)
 
 # docker compose up reads it. Every password is new and starts with a letter, for NATS reads a bare number as one. To receive from Clerk
-# rather than from the simulator, put your endpoint's signing secret in the last line.
+# rather than from the simulator, put your endpoint's signing secret and your instance's secret key in the last two lines.
 .env: ## Passwords for docker compose, made once
 	@umask 077 && random() { od -An -N"$$1" -tx1 /dev/urandom | tr -d ' \n'; } && { \
-	for name in POSTGRES PROJECTOR_DB ORDERS_API_DB ORDERS_READER_DB ORDERS_OWNER_DB NATS_INGEST NATS_OPERATOR NATS_PROJECTOR NATS_SUBSCRIBER NATS_MONITOR; do \
+	for name in POSTGRES PROJECTOR_DB WATCH_DB ORDERS_API_DB ORDERS_READER_DB ORDERS_OWNER_DB NATS_INGEST NATS_OPERATOR NATS_PROJECTOR NATS_SUBSCRIBER NATS_WATCH NATS_MONITOR; do \
 		echo "$${name}_PASSWORD=p$$(random 20)"; \
 	done && \
-	echo "CLERK_WEBHOOK_SIGNING_SECRET=whsec_$$(head -c 24 /dev/urandom | base64)"; } >$@.new && mv $@.new $@
+	echo "CLERK_WEBHOOK_SIGNING_SECRET=whsec_$$(head -c 24 /dev/urandom | base64)" && \
+	echo "CLERK_SECRET_KEY=sk_test_$$(random 21)"; } >$@.new && mv $@.new $@
 	@echo "wrote $@: docker compose --profile sim up --build"
 
 ##@ Prove it

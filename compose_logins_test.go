@@ -37,6 +37,16 @@ func TestEachLoginIsWhatItsProgramNeedsAndNoMore(t *testing.T) {
 			may:    []string{"set role clerkstream_owner", "create schema probe", "reset role", "set role clerkstream_projector", readCheckpoints},
 			mayNot: []string{"set role clerkstream_tenant", "create role probe"},
 		},
+		"watch": {
+			may: []string{
+				readCheckpoints, "select note from clerkstream.reconciliations", "insert into clerkstream.walks (instance, purpose, kind, number, part) values ('i', 'p', 'k', 1, '{}')",
+				"create temporary table seen (id text)",
+			},
+			mayNot: []string{
+				"set role clerkstream_owner", "set role clerkstream_projector", "create schema probe", readInbox, "delete from clerkstream.outages",
+				"update clerkstream.checkpoints set sequence = 0", "update clerkstream.restores set reason = 'other'",
+			},
+		},
 		"orders_api": {
 			may:    []string{readInbox, "set role clerkstream_tenant"},
 			mayNot: []string{"set role clerkstream_reader", "set role clerkstream_projector", "create schema probe", readCheckpoints},
@@ -94,6 +104,10 @@ func TestGeneratedPasswordsAreNewAndFitWhereTheyGo(t *testing.T) {
 		case name == "CLERK_WEBHOOK_SIGNING_SECRET":
 			if !regexp.MustCompile(`^whsec_[A-Za-z0-9+/]{32}$`).MatchString(value) {
 				t.Errorf("%s is not what Svix takes: %q", name, value)
+			}
+		case name == "CLERK_SECRET_KEY":
+			if !regexp.MustCompile(`^sk_test_[0-9a-f]{42}$`).MatchString(value) {
+				t.Errorf("%s is not what the simulator and the watch take: %q", name, value)
 			}
 		case !regexp.MustCompile(`^[a-z][a-z0-9]{31,}$`).MatchString(value) || url.QueryEscape(value) != value:
 			t.Errorf("%s fits into neither a URL nor a NATS configuration, or is short: %q", name, value)

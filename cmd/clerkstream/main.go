@@ -22,6 +22,11 @@ type verbs struct {
 	Provision provisionVerb `cmd:"" help:"Create or mend the stream of an instance."`
 	Migrate   migrateVerb   `cmd:"" help:"Bring a service's database to the operational schema of this release."`
 	Rls       rlsVerb       `cmd:"" help:"Row level security: protect a service's own tables, and test whether tenants are kept apart."`
+	Watch     watchVerb     `cmd:"" help:"Keep the read models complete: fill, compare with Clerk, fetch what is missing, tell when webhooks do not come."`
+	Backfill  backfillVerb  `cmd:"" help:"Read everything from Clerk's Backend API and publish what the read model does not have."`
+	Reconcile reconcileVerb `cmd:"" help:"Compare Clerk with the read model and publish what differs."`
+	Doctor    doctorVerb    `cmd:"" help:"Check an installation from the clock to the read model, and say what to do about what is wrong."`
+	Status    statusVerb    `cmd:"" help:"Show the stream, the services, the last comparison with Clerk and the watch on one screen."`
 }
 
 func main() {

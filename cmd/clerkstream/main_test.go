@@ -43,7 +43,9 @@ func start(t *testing.T, args ...string) *started {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	s := &started{cmd: exec.CommandContext(ctx, self, args...)}
 	// The settings are a test's own, not those of whoever runs it.
-	s.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CLERK_") }), asCommand+"=1")
+	s.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return slices.ContainsFunc([]string{"CLERK_", "NATS_", "DATABASE_URL", "INGEST_"}, func(prefix string) bool { return strings.HasPrefix(v, prefix) })
+	}), asCommand+"=1")
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(os.Interrupt) }
 	s.cmd.WaitDelay = 20 * time.Second

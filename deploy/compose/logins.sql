@@ -11,6 +11,12 @@ alter role projector login password :'password';
 -- owner: the projector makes the schema of its first generation itself.
 grant clerkstream_projector, clerkstream_owner to projector;
 
+-- Of clerkstream watch, backfill and reconcile, and of doctor and status: every row of the read model to read, and their own books to write.
+\getenv password WATCH_DB_PASSWORD
+select 'create role watch' where not exists (select from pg_roles where rolname = 'watch') \gexec
+alter role watch login password :'password';
+grant clerkstream_watcher to watch;
+
 -- Of requests and handlers: the rows of whom a transaction names, and the inbox.
 \getenv password ORDERS_API_DB_PASSWORD
 select 'create role orders_api' where not exists (select from pg_roles where rolname = 'orders_api') \gexec

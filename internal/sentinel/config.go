@@ -26,8 +26,8 @@ type Config struct {
 	WebhookURL string
 	// Canary may be zero: then none is sent.
 	Canary Canary
-	// Repair fetches what webhooks since from would have told, and returns how many objects it published. It is called by one goroutine, and again later when
-	// it fails. Required.
+	// Repair fetches what webhooks since from would have told, and returns how many objects it published, also when it fails. It is called by one goroutine,
+	// and again later when it fails. Required.
 	Repair func(ctx context.Context, from time.Time) (repaired int, err error)
 	// Record writes an outage down: a new row when its ID is 0, else that row. It returns the row's id. It is called by one goroutine, again later when it
 	// fails, and must be idempotent by ID. May be nil.

@@ -77,7 +77,7 @@ func (j *judge) scraped(i int, is *tally, now time.Time) {
 		j.ingests[i].unanswered(now)
 		return
 	}
-	j.ingests[i].answer(now, *is)
+	j.ingests[i].answer(now, *is, j.limits.RefusedFor)
 }
 
 // tick judges. late says that the canary's event has just become late.

@@ -207,10 +207,30 @@ func TestWhatARestartedIngestRefusedBeforeTheFirstLookCounts(t *testing.T) {
 	var x tracker
 	old, again := tally{started: 1}, tally{started: 2}
 	old.counts[kindSecret], again.counts[kindSecret] = 5, 7
-	x.answer(monday, old)
-	x.answer(monday.Add(time.Second), again)
+	x.answer(monday, old, 0)
+	x.answer(monday.Add(time.Second), again, 0)
 	if n := x.since[kindSecret]; n != 7 {
 		t.Errorf("%v refusals are seen of a process that began anew, want 7", n)
+	}
+}
+
+func TestAnIngestThatHasJustComeUpIsNotYetBelievedAboutItsBroker(t *testing.T) {
+	t.Parallel()
+	var x tracker
+	var is tally
+	look := func(after time.Duration, k answerKind) {
+		is.counts[k] += 3
+		x.answer(monday.Add(after), is, time.Minute)
+	}
+	look(0, kindNone)
+	x.unanswered(monday.Add(time.Hour))
+	look(2*time.Hour, kindBroker)
+	look(2*time.Hour+30*time.Second, kindSecret)
+	if x.since[kindBroker] != 0 || x.since[kindSecret] != 3 {
+		t.Errorf("when it has just come up %v are seen", x.since)
+	}
+	if look(2*time.Hour+time.Minute, kindBroker); x.since[kindBroker] != 3 {
+		t.Errorf("control: a minute later %v are seen", x.since)
 	}
 }
 

@@ -80,6 +80,8 @@ type tracker struct {
 	// then the time of that look: nothing in front of it is missing.
 	answered, taken time.Time
 	looked          time.Time
+	// up since; an ingest that has just come up refuses while it looks for the broker, which tells nothing of why webhooks stopped.
+	upSince time.Time
 	// since counts refusals after the last delivery taken, the first of the verifiable ones seen at refused.
 	since   counts
 	refused time.Time
@@ -95,11 +97,18 @@ func (t *tracker) unanswered(now time.Time) {
 	}
 }
 
-// answer notes what an ingest shows. The first time only says where the counters stand.
-func (t *tracker) answer(now time.Time, is tally) {
+// answer notes what an ingest shows. The first time only says where the counters stand. What it refuses for reasons of its own in its first settling is not
+// counted.
+func (t *tracker) answer(now time.Time, is tally, settling time.Duration) {
 	before := t.looked
 	step := t.step(is)
 	first := !t.seen
+	if !t.up || t.restarted(is) {
+		t.upSince = now
+	}
+	if !first && now.Sub(t.upSince) < settling {
+		step[kindBroker], step[kindIngest] = 0, 0
+	}
 	t.last, t.seen, t.up, t.answered, t.looked = is, true, true, now, now
 	if first {
 		t.taken = now
@@ -119,18 +128,31 @@ func (t *tracker) answer(now time.Time, is tally) {
 	}
 }
 
-// step is what was counted since the last look. A counter that went back, or another start, is a process that began anew.
+// step is what was counted since the last look. A counter that went back, or another start, is a process that began anew, and counts from 0.
 func (t *tracker) step(is tally) counts {
 	if !t.seen {
 		return counts{}
 	}
 	var step counts
 	for k := range step {
-		if step[k] = is.counts[k] - t.last.counts[k]; step[k] < 0 || is.started != t.last.started {
-			return is.counts
-		}
+		step[k] = is.counts[k] - t.last.counts[k]
+	}
+	if t.restarted(is) {
+		return is.counts
 	}
 	return step
+}
+
+func (t *tracker) restarted(is tally) bool {
+	if !t.seen {
+		return false
+	}
+	for k := range is.counts {
+		if is.counts[k] < t.last.counts[k] {
+			return true
+		}
+	}
+	return is.started != t.last.started
 }
 
 // settle learns the rate of strangers, with a memory of about an hour, from times in which deliveries are taken.

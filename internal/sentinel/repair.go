@@ -71,10 +71,12 @@ func (s *Sentinel) repair(ctx context.Context) error {
 		return nil
 	}
 	objects, err := s.config.Repair(ctx, from)
-	if err != nil {
+	s.metrics.repaired.Add(float64(objects))
+	objects += s.repaired
+	if s.repaired = objects; err != nil {
 		return err
 	}
-	s.metrics.repaired.Add(float64(objects))
+	s.repaired = 0
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	closed := s.judge.repaired(began, s.config.Now(), objects)

@@ -26,7 +26,8 @@ type Sentinel struct {
 	end     uint64
 	created time.Time
 
-	mend chan struct{} // capacity 1: an outage is over
+	mend     chan struct{} // capacity 1: an outage is over
+	repaired int           // objects of repairs that did not come to their end; only repair uses it
 }
 
 // New checks the configuration, reports all that is wrong with it, and registers the metrics. It asks nobody anything.

@@ -138,7 +138,8 @@ alter table clerkstream.outages owner to clerkstream_owner;
 
 grant select, insert, update, delete on clerkstream.walks to clerkstream_watcher;
 grant select, insert, update on clerkstream.reconciliations, clerkstream.walk_letters, clerkstream.watchers, clerkstream.outages to clerkstream_watcher;
-grant select, insert, update (sequence) on clerkstream.restores to clerkstream_watcher;
+-- Who it was is the database's to say.
+grant select, insert (instance, kind, entity_id, reason, tombstone, epoch), update (sequence) on clerkstream.restores to clerkstream_watcher;
 grant select on clerkstream.walks, clerkstream.reconciliations, clerkstream.restores, clerkstream.walk_letters, clerkstream.watchers, clerkstream.outages
   to clerkstream_reader;
 
