@@ -190,6 +190,15 @@ var plantedFaults = [][]fault{
 	},
 	{
 		{"a stream that is another", func(t *testing.T, b *bed) {
+			// A projector that has read nothing yet stands for no stream.
+			b.deliver(t)
+			testkit.Eventually(t, func() error {
+				var at int64
+				if err := b.conn.QueryRow(t.Context(), `select sequence from clerkstream.checkpoints where stream_created_at is not null`).Scan(&at); err != nil || at == 0 {
+					return fmt.Errorf("the projector is at %d (%v)", at, err) //nolint:errorlint // it may be nil
+				}
+				return nil
+			})
 			b.stopProjector()
 			if err := b.js.DeleteStream(t.Context(), "CLERK_PROD"); err != nil {
 				t.Fatal(err)
