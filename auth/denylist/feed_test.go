@@ -144,7 +144,13 @@ func TestRowsThatCannotBeReadAreNotForgotten(t *testing.T) {
 	b.passes(t, "the token", token)
 	exec(t, b.conn, `alter schema clerk rename to away`)
 	b.publish(t, m.userEvent("user.updated", at(20), testkit.Data{"banned": true}))
-	b.until(t, "denylist_flushes_total", causeUnread, 1)
+	// Once, or twice where the notice of an earlier change was still on its way.
+	testkit.Eventually(t, func() error {
+		if b.metric(t, "denylist_flushes_total", causeUnread) == 0 {
+			return errors.New("nothing was unread")
+		}
+		return nil
+	})
 	b.isRefused(t, "while nobody can know, the token", token, auth.CodeFreshnessUnknown)
 	exec(t, b.conn, `alter schema away rename to clerk`)
 	b.isRefused(t, "the last answer still holds; the token", token, auth.CodeFreshnessUnknown)

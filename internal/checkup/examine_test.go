@@ -1,6 +1,7 @@
 package checkup_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -184,8 +185,9 @@ var plantedFaults = [][]fault{
 		{"a schema that is older", func(t *testing.T, b *bed) { b.exec(t, `update clerkstream.schema_version set version = 1`) },
 			"schema", checkup.Failure, fmt.Sprintf("needs %d", schema.Version), "clerkstream migrate"},
 		{"a login without rights", func(t *testing.T, b *bed) {
-			b.exec(t, `create role nobody_of_checkup login`)
-			b.DatabaseURL = as(b.DatabaseURL, "nobody_of_checkup")
+			nobody := strings.ToLower("nobody_" + rand.Text()) // roles are the cluster's, which all tests share
+			b.exec(t, `create role `+nobody+` login`)
+			b.DatabaseURL = as(b.DatabaseURL, nobody)
 		}, "generation", checkup.Failure, "may not read", "clerkstream_reader"},
 	},
 	{
