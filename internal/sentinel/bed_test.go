@@ -70,7 +70,7 @@ func limits() sentinel.Limits {
 
 const (
 	canaryEvery = 600 * time.Millisecond // Clerk takes ten changes of an object in ten seconds: enough for a quick test, and a slow one waits
-	canaryLimit = 1000 * time.Millisecond
+	canaryLimit = 2 * time.Second
 )
 
 func newBed(t testing.TB) *bed {

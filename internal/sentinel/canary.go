@@ -10,6 +10,7 @@ type canaryState struct {
 	pending time.Time // when the touch began whose event is awaited; zero when none is
 	touched time.Time // when the last touch began
 	back    time.Time // when the last touch whose event came had begun
+	late    time.Time // when the last touch whose event did not come in time had begun
 	took    time.Duration
 }
 
@@ -73,7 +74,7 @@ func (c *canaryState) check(now time.Time, seeing bool) (late bool) {
 	case now.Sub(c.pending) < c.config.Limit:
 		return false
 	}
-	c.pending = time.Time{}
+	c.late, c.pending = c.pending, time.Time{}
 	c.state, c.detail = StateFailing, "the event of a touched user did not come within "+c.config.Limit.String()
 	return true
 }

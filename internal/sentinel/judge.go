@@ -190,9 +190,21 @@ func (j *judge) evidence(now time.Time) evidence {
 		for k, n := range j.ingests[i].evidence() {
 			e.refused[k] += n
 		}
+		if j.ingests[i].up && j.awaited(&j.ingests[i], now) {
+			e.awaited++
+		}
 	}
 	e.flowing = j.open != nil && j.heard.After(j.open.Noticed)
 	return e
+}
+
+// awaited tells whether a webhook would have come to an ingest by now, had one been sent. To one that has come up just now none is sent before the next touch,
+// and what Svix tries again comes later still.
+func (j *judge) awaited(t *tracker, now time.Time) bool {
+	if j.canary.config.UserID == "" {
+		return t.cameUp.IsZero() || now.Sub(t.cameUp) >= j.limits.RefusedFor
+	}
+	return t.cameUp.IsZero() || j.canary.late.After(t.cameUp)
 }
 
 // troubles are the signals that make an outage.

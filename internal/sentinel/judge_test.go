@@ -124,6 +124,20 @@ func TestEachCauseIsNamed(t *testing.T) {
 	}
 }
 
+func TestAnIngestThatComesUpDoesNotTurnTheCauseIntoTheEndpoint(t *testing.T) {
+	t.Parallel()
+	x := newClock(t, nil)
+	x.pass(time.Hour, x.flows)
+	x.pass(x.canary.config.Every+x.canary.config.Limit+time.Second, func() { x.scraped(0, nil, x.now) })
+	x.expectOutage("no ingest answers", CauseIngest)
+	// It is up again, and no touch has been made since.
+	x.canary.begin(x.now)
+	x.pass(x.canary.config.Limit/2, func() { x.probe = probeIngest; x.answers(kindNone, 0) })
+	x.expectOutage("when it has come up", CauseIngest)
+	x.pass(3*x.canary.config.Limit, func() { x.answers(kindNone, 0) })
+	x.expectOutage("when it is up, and a touch since then has not come", CauseEndpoint)
+}
+
 func TestWithoutASignalNothingIsReported(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

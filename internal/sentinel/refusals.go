@@ -82,6 +82,8 @@ type tracker struct {
 	looked          time.Time
 	// up since; an ingest that has just come up refuses while it looks for the broker, which tells nothing of why webhooks stopped.
 	upSince time.Time
+	// cameUp is when it answered again after it had not, or after a restart; zero when it was up at the first look and ever since.
+	cameUp time.Time
 	// since counts refusals after the last delivery taken, the first of the verifiable ones seen at refused.
 	since   counts
 	refused time.Time
@@ -105,6 +107,9 @@ func (t *tracker) answer(now time.Time, is tally, settling time.Duration) {
 	first := !t.seen
 	if !t.up || t.restarted(is) {
 		t.upSince = now
+		if !t.answered.IsZero() {
+			t.cameUp = now
+		}
 	}
 	if !first && now.Sub(t.upSince) < settling {
 		step[kindBroker], step[kindIngest] = 0, 0

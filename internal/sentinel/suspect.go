@@ -14,6 +14,7 @@ type evidence struct {
 	refused      counts // since the last delivery taken, of all ingests
 	ingests      int    // how many are configured
 	up           int    // how many of them answer
+	awaited      int    // how many of those a webhook would have reached by now
 	streamBroken bool
 	probe        probed
 	flowing      bool // other webhooks come
@@ -36,7 +37,7 @@ func suspect(e evidence) Cause {
 		return CauseIngest
 	case e.refused[kindPath]+e.refused[kindStripped] > 0, e.probe == probeElse:
 		return CauseRoute
-	case e.up > 0, e.flowing, e.probe == probeIngest:
+	case e.flowing, e.awaited > 0, e.ingests == 0 && e.probe == probeIngest:
 		// The way is open and nobody walks it.
 		return CauseEndpoint
 	}
