@@ -10,8 +10,8 @@ import (
 const (
 	// maxTypes bounds what is remembered; Clerk knows about 50 types. The one with the least weight makes room.
 	maxTypes = 256
-	// enough is how many expected slots with an event, none of which came, are too many to be chance: e^-20 is 2e-9 per gap, less than one false alarm in
-	// ten years at one event a minute.
+	// enough is how improbable a silence must be, as -ln of its probability, to be no chance: e^-20 is 2e-9 per gap, less than one false alarm in ten years
+	// at one event a minute.
 	enough = 20
 	// wellKnown is the weight, in occupied slots, from which a type has a rhythm.
 	wellKnown = 20
@@ -23,15 +23,12 @@ const (
 	forgetAfter = 14 * 24 * time.Hour
 	// slotsPerFloor says how finely time is cut. Silence is never reported before Floor, so nothing is lost by it.
 	slotsPerFloor = 5
-	// saturated is the greatest share of occupied slots that is believed: from a higher one the rate would not follow any more.
-	saturated = 0.98
 	// hours are those of a day, on weekdays and apart on weekends, in UTC.
 	hours = 48
 )
 
 // rhythm learns how often each type comes. It counts slots of time in which at least one came, not events: an import of ten thousand users, or the backlog
-// after an outage, is one slot, where it would otherwise make everything after it look like silence. For a Poisson stream the share of occupied slots gives the
-// very rate: 1-e^-rate.
+// after an outage, is one slot, where it would otherwise make everything after it look like silence.
 //
 // Weights grow with time instead of fading (forward decay: Cormode et al., ICDE 2009); rates are quotients, in which the growth cancels out. In float64 it
 // reaches 38 years.
@@ -157,26 +154,45 @@ func (r *rhythm) hourly(from, to time.Time, each func(hour int, at time.Time, sl
 	}
 }
 
-// expected is how many occupied slots of a type were to be expected in a stretch. Of an hour that was hardly ever watched nothing is expected: the first
-// night after a busy first day is no outage.
-func (r *rhythm) expected(b *beat, from, to time.Time) float64 {
-	sum, known := 0.0, knownSlots*r.growth(r.seen)
+// known calls each for every stretch of an hour of the day that was watched for long enough, with what was observed of it: slots watched and occupied, faded to
+// now. Of an hour that was hardly ever watched nothing is known: the first night after a busy first day is no outage.
+func (r *rhythm) known(b *beat, from, to time.Time, each func(occupied, watched, slots float64)) {
+	growth := r.growth(r.seen)
 	r.hourly(from, to, func(hour int, _ time.Time, slots float64) {
-		if r.exposure[hour] >= known {
-			sum += rate(b.occupied[hour], r.exposure[hour]) * slots
+		if watched := r.exposure[hour] / growth; watched >= knownSlots {
+			each(min(b.occupied[hour]/growth, watched), watched, slots)
+		}
+	})
+}
+
+// expected is how many occupied slots of a type were to be expected in a stretch.
+func (r *rhythm) expected(b *beat, from, to time.Time) float64 {
+	sum := 0.0
+	r.known(b, from, to, func(occupied, watched, slots float64) { sum += occupied / watched * slots })
+	return sum
+}
+
+// improbable is -ln of the probability that a stretch stays empty by chance. The rate is known only as well as it was observed: an hour that was watched once,
+// and was full by luck, must not make the next one look silent. So it is the beta-binomial's, which weighs every rate by how well it explains what was seen.
+func (r *rhythm) improbable(b *beat, from, to time.Time) float64 {
+	sum := 0.0
+	r.known(b, from, to, func(occupied, watched, slots float64) {
+		if occupied > 0 {
+			empty := watched - occupied + 1
+			sum += lgamma(empty) - lgamma(empty+slots) + lgamma(watched+1+slots) - lgamma(watched+1)
 		}
 	})
 	return sum
 }
 
-// rate is events per slot.
-func rate(occupied, exposure float64) float64 {
-	return -math.Log1p(-min(occupied/exposure, saturated))
+func lgamma(x float64) float64 {
+	v, _ := math.Lgamma(x)
+	return v
 }
 
 // overdue tells whether a type has been silent for longer than chance explains.
 func (r *rhythm) overdue(b *beat, now time.Time) bool {
-	return !b.last.IsZero() && now.Sub(b.last) >= r.floor && b.weight >= wellKnown*r.growth(b.last) && r.expected(b, b.last, now) >= enough
+	return !b.last.IsZero() && now.Sub(b.last) >= r.floor && b.weight >= wellKnown*r.growth(b.last) && r.improbable(b, b.last, now) >= enough
 }
 
 // silentTypes are those that are overdue, most expected first.

@@ -46,6 +46,17 @@ func TestNoSilenceIsReportedOnAPoissonStreamOfTheLearntRate(t *testing.T) {
 	})
 }
 
+// In this week one hour of the weekend, watched once, was fuller than its rate; with that taken for the rate a quarter of an hour on the next day was silence.
+func TestAnHourThatWasFullByLuckIsNoRate(t *testing.T) {
+	t.Parallel()
+	x := newRhythm(floor)
+	poisson(rand.New(rand.NewPCG(0x2e2cce, 1)), "user.updated", monday, 60, 7*24*time.Hour, x, func(at time.Time) {
+		if x.overdue(&x.all, at) {
+			t.Errorf("silence at %s, last %s, of improbability %.1f", at, x.all.last, x.improbable(&x.all, x.all.last, at))
+		}
+	})
+}
+
 func TestSilenceIsAlwaysReportedWhenNothingComes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -29,7 +29,7 @@ type Stack struct {
 	postgres                 *pgserver.Server
 	nats                     *natsserver.Server
 	storeDir                 string
-	failed                   error
+	noPostgres, noNATS       error // why a server did not start; each is written by the one start of its own
 	databases, instances     atomic.Int64
 }
 
@@ -76,16 +76,16 @@ func (s *Stack) Postgres(t testing.TB) *pgserver.Server {
 		// The server lives as long as the binary, so no single test's context may end it.
 		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 		defer cancel()
-		if s.postgres, s.failed = pgserver.Start(context.Background(), pgserver.Options{Settings: postgresSettings()}); s.failed != nil {
+		if s.postgres, s.noPostgres = pgserver.Start(context.Background(), pgserver.Options{Settings: postgresSettings()}); s.noPostgres != nil {
 			return
 		}
-		if s.failed = s.postgres.CreateDatabase(ctx, template, ""); s.failed != nil {
+		if s.noPostgres = s.postgres.CreateDatabase(ctx, template, ""); s.noPostgres != nil {
 			return
 		}
-		_, _, s.failed = migrate.Up(ctx, s.postgres.URL(template))
+		_, _, s.noPostgres = migrate.Up(ctx, s.postgres.URL(template))
 	})
-	if s.failed != nil {
-		t.Fatalf("start postgres: %v", s.failed)
+	if s.noPostgres != nil {
+		t.Fatalf("start postgres: %v", s.noPostgres)
 	}
 	return s.postgres
 }
@@ -125,13 +125,13 @@ func Connect(t testing.TB, url string) *pgx.Conn {
 func (s *Stack) NATS(t testing.TB) *natsserver.Server {
 	t.Helper()
 	s.startNATS.Do(func() {
-		if s.storeDir, s.failed = os.MkdirTemp("", "clerkstream-nats-"); s.failed != nil {
+		if s.storeDir, s.noNATS = os.MkdirTemp("", "clerkstream-nats-"); s.noNATS != nil {
 			return
 		}
-		s.nats, s.failed = natsserver.Start(context.Background(), natsserver.Options{StoreDir: s.storeDir})
+		s.nats, s.noNATS = natsserver.Start(context.Background(), natsserver.Options{StoreDir: s.storeDir})
 	})
 	if s.nats == nil {
-		t.Fatalf("start nats-server: %v", s.failed)
+		t.Fatalf("start nats-server: %v", s.noNATS)
 	}
 	return s.nats
 }
