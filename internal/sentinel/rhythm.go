@@ -23,14 +23,17 @@ const (
 	forgetAfter = 14 * 24 * time.Hour
 	// slotsPerFloor says how finely time is cut. Silence is never reported before Floor, so nothing is lost by it.
 	slotsPerFloor = 5
+	// saturated is the greatest share of occupied slots that is believed: from a higher one the rate would not follow any more.
+	saturated = 0.98
 	// hours are those of a day, on weekdays and apart on weekends, in UTC.
 	hours = 48
 )
 
 // rhythm learns how often each type comes. It counts slots of time in which at least one came, not events: an import of ten thousand users, or the backlog
-// after an outage, is one slot, where it would otherwise make everything after it look like silence.
+// after an outage, is one slot, where it would otherwise make everything after it look like silence. For a Poisson stream the share of occupied slots gives the
+// very rate: 1-e^-rate.
 //
-// Weights grow with time instead of fading (forward decay: Cormode et al., ICDE 2009); rates are quotients, in which the growth cancels out. In float64 it
+// Weights grow with time instead of fading (forward decay: Cormode et al., ICDE 2009); divided by the growth until now they are the faded ones. In float64 it
 // reaches 38 years.
 type rhythm struct {
 	slot  time.Duration
@@ -160,15 +163,15 @@ func (r *rhythm) known(b *beat, from, to time.Time, each func(occupied, watched,
 	growth := r.growth(r.seen)
 	r.hourly(from, to, func(hour int, _ time.Time, slots float64) {
 		if watched := r.exposure[hour] / growth; watched >= knownSlots {
-			each(min(b.occupied[hour]/growth, watched), watched, slots)
+			each(b.occupied[hour]/growth, watched, slots)
 		}
 	})
 }
 
-// expected is how many occupied slots of a type were to be expected in a stretch.
+// expected is about how many events of a type were to be expected in a stretch, for people to read; improbable decides.
 func (r *rhythm) expected(b *beat, from, to time.Time) float64 {
 	sum := 0.0
-	r.known(b, from, to, func(occupied, watched, slots float64) { sum += occupied / watched * slots })
+	r.known(b, from, to, func(occupied, watched, slots float64) { sum += rate(occupied, watched) * slots })
 	return sum
 }
 
@@ -178,11 +181,16 @@ func (r *rhythm) improbable(b *beat, from, to time.Time) float64 {
 	sum := 0.0
 	r.known(b, from, to, func(occupied, watched, slots float64) {
 		if occupied > 0 {
-			empty := watched - occupied + 1
-			sum += lgamma(empty) - lgamma(empty+slots) + lgamma(watched+1+slots) - lgamma(watched+1)
+			empty := max(watched-occupied, 0) + 1 // a slot counts as occupied before all of it was watched
+			sum += lgamma(empty) - lgamma(empty+slots) + lgamma(occupied+empty+slots) - lgamma(occupied+empty)
 		}
 	})
 	return sum
+}
+
+// rate is events per slot.
+func rate(occupied, watched float64) float64 {
+	return -math.Log1p(-min(occupied/watched, saturated))
 }
 
 func lgamma(x float64) float64 {
